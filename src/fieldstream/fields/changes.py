@@ -1,0 +1,62 @@
+"""What a parser says: which field of an LM's text changed, and how."""
+
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from fieldstream.events import FieldKind, ResetReason
+
+
+class Opened(msgspec.Struct, frozen=True, gc=False):
+    """The text of a field begins."""
+
+    field: str
+
+
+class Appended(msgspec.Struct, frozen=True, gc=False):
+    """More text of a ``text`` field, free of the format: a part of its value that nothing later takes back."""
+
+    field: str
+    text: str
+
+
+class Written(msgspec.Struct, frozen=True, gc=False):
+    """More of the literal text of a ``data`` field, as the LM wrote it: of the format, not yet of a value."""
+
+    field: str
+    text: str
+
+
+class Withdrawn(msgspec.Struct, frozen=True, gc=False):
+    """What was said of the field was wrong (a repeated key, say); it is open again, and empty."""
+
+    field: str
+    reason: ResetReason = "repair"
+
+
+class Closed(msgspec.Struct, frozen=True, gc=False):
+    """The field is whole in the text."""
+
+    field: str
+
+
+Change: TypeAlias = Opened | Appended | Written | Withdrawn | Closed
+
+
+class FieldParser(Protocol):
+    """Reads one LM answer in one adapter's format, incrementally and without I/O.
+
+    ``feed`` takes any split of the text; ``finish`` says that the text is over. Both give what changed, in order: for each
+    field ``Opened``, then its text, then ``Closed``. A ``text`` field's appended text, joined, is the value that the
+    adapter's own ``parse`` makes of the whole text. Garbage is no error: what cannot be told is not said, and ``parse``,
+    which sees the whole, has the last word. ``feed`` after ``finish`` raises ``RuntimeError``; ``finish`` again gives
+    nothing.
+    """
+
+    def feed(self, text: str) -> list[Change]: ...
+
+    def finish(self) -> list[Change]: ...
+
+
+Fields: TypeAlias = dict[str, FieldKind]
+"""The output fields that a parser looks for, with their kinds, in the signature's order."""
