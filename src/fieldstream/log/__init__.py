@@ -1,0 +1,6 @@
+"""Where a run's events are kept and followed."""
+
+from fieldstream.log.follow import Cursor, Log
+from fieldstream.log.memory import MemoryLog
+
+__all__ = ["Cursor", "Log", "MemoryLog"]
