@@ -1,0 +1,129 @@
+"""When a stream's chunks are sent: gates, a rate, faults at their places; and as few writes as that allows."""
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fieldstream.simulator.connection import Connection
+from fieldstream.simulator.options import Options
+from fieldstream.simulator.request import ChatRequest
+from fieldstream.simulator.wire import MALFORMED, Stream
+
+_BATCH = 1 << 16
+"""Bytes that are gathered before a write, where nothing makes us wait."""
+_POLL = 0.001
+"""Seconds between two looks at the gates that answers are waiting for."""
+
+
+class Gates:
+    """Lets coroutines of one loop wait for events that any thread sets: one look at all of them per tick."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[asyncio.Future[None], threading.Event] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def wait(self, gate: threading.Event) -> None:
+        """Return when the gate is open."""
+        if gate.is_set():
+            return
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._waiting[future] = gate
+        if self._timer is None:
+            self._timer = loop.call_later(_POLL, self._look, loop)
+        try:
+            await future
+        finally:
+            del self._waiting[future]
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        for future, gate in self._waiting.items():
+            if gate.is_set() and not future.done():
+                future.set_result(None)
+        self._timer = loop.call_later(_POLL, self._look, loop) if self._waiting else None
+
+
+@dataclass(slots=True)
+class _Output:
+    """Gathers what is to be sent, and counts the chunks when they are."""
+
+    connection: Connection
+    request: ChatRequest
+    parts: list[bytes]
+    size: int = 0
+    chunks: int = 0
+
+    def add(self, part: bytes, chunks: int = 0) -> None:
+        self.parts.append(part)
+        self.size += len(part)
+        self.chunks += chunks
+
+    async def flush(self, *, end: bool = False) -> None:
+        data = b"".join(self.parts)
+        chunks = self.chunks
+        self.parts, self.size, self.chunks = [], 0, 0
+        if end:
+            await self.connection.end(data)
+        elif data:
+            await self.connection.send(data)
+        self.request.chunks_sent += chunks
+
+
+async def send_stream(
+    connection: Connection,
+    request: ChatRequest,
+    stream: Stream,
+    options: Options,
+    gates: Mapping[int, threading.Event],
+    keeper: Gates,
+) -> None:
+    """Send a stream's body, with the faults of `options` in their places, and end or break the response."""
+    out = _Output(connection, request, [])
+    total = len(stream.chunks)
+    places = [place if place is None else min(place, total) for place in (options.drop, options.stall)]
+    cuts = {place for place in (*places, options.malformed, options.truncate, *gates) if place is not None}
+    stops = sorted({min(place, total) for place in cuts} | {total})
+    if options.first:
+        await asyncio.sleep(options.first)
+    out.add(stream.opening)
+    at = 0
+    for stop in stops:
+        await _send_chunks(out, stream.chunks, at, stop, options.rate)
+        at = stop
+        if _is_at(options.malformed, stop, total):
+            out.add(MALFORMED)
+        if _is_at(options.stall, stop, total):
+            await out.flush()
+            await asyncio.get_running_loop().create_future()
+        if _is_at(options.drop, stop, total):
+            await out.flush()
+            connection.drop(reset=options.reset)
+            return
+        if _is_at(options.truncate, stop, total):
+            await out.flush(end=True)
+            return
+        gate = gates.get(stop)
+        if gate is not None and not gate.is_set():
+            await out.flush()
+            await keeper.wait(gate)
+    out.add(stream.closing)
+    await out.flush(end=True)
+
+
+def _is_at(place: int | None, stop: int, total: int) -> bool:
+    return place is not None and min(place, total) == stop
+
+
+async def _send_chunks(out: _Output, chunks: list[bytes], start: int, stop: int, rate: float | None) -> None:
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    for at in range(start, stop):
+        if rate is not None:
+            wait = begun + (at - start) / rate - loop.time()
+            if at > start and wait > 0:
+                await out.flush()
+                await asyncio.sleep(wait)
+        out.add(chunks[at], 1)
+        if out.size >= _BATCH:
+            await out.flush()

@@ -1,0 +1,1 @@
+"""What the provider writes when nobody tells it what to say."""
