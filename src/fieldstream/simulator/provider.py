@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from fieldstream.simulator.answer import Answer, as_answer
@@ -71,7 +71,7 @@ class Provider:
         return f"{self.url}/v1"
 
     @property
-    def lm_kwargs(self) -> dict[str, str]:
+    def lm_kwargs(self) -> dict[str, Any]:
         """What `dspy.LM(provider.model, **provider.lm_kwargs)` needs."""
         return {"api_base": self.api_base, "api_key": "simulator"}
 
