@@ -46,11 +46,11 @@ Change: TypeAlias = Opened | Appended | Written | Withdrawn | Closed
 class FieldParser(Protocol):
     """Reads one LM answer in one adapter's format, incrementally and without I/O.
 
-    ``feed`` takes any split of the text; ``finish`` says that the text is over. Both give what changed, in order: for each
-    field ``Opened``, then its text, then ``Closed``. A ``text`` field's appended text, joined, is the value that the
-    adapter's own ``parse`` makes of the whole text. Garbage is no error: what cannot be told is not said, and ``parse``,
-    which sees the whole, has the last word. ``feed`` after ``finish`` raises ``RuntimeError``; ``finish`` again gives
-    nothing.
+    ``feed`` takes any split of the text; ``finish`` says that the text is over. Both give what changed, in order: for
+    each field ``Opened``, then its text, then ``Closed``; what one call gives of a field's text is one change. A
+    ``text`` field's appended text, joined, is the value that the adapter's own ``parse`` makes of the whole text.
+    Garbage is no error: what cannot be told is not said, and ``parse``, which sees the whole, has the last word.
+    ``feed`` after ``finish`` raises ``RuntimeError``; ``finish`` again gives nothing.
     """
 
     def feed(self, text: str) -> list[Change]: ...
