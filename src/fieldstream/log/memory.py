@@ -8,23 +8,22 @@ import threading
 import time
 from array import array
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from fieldstream.events import Event, FieldDelta, RunEnded
+from fieldstream.events import Event, RunEnded
 
 _PIECES_PER_BLOCK = 512
 """How many pieces of a text stay apart before they are joined: more cost memory, fewer cost a reader at the tail."""
 
 
 class _Text:
-    """What was appended to one field, by pieces: the newest as they came, the older ones joined in blocks."""
+    """What was appended to one text, by pieces: the newest as they came, the older ones joined in blocks."""
 
-    __slots__ = ("_blocks", "_offsets", "_tail", "call", "candidate", "field")
+    __slots__ = ("_blocks", "_offsets", "_tail", "delta")
 
-    def __init__(self, call: str, field: str, candidate: int) -> None:
-        self.call = call
-        self.field = field
-        self.candidate = candidate
+    def __init__(self, delta: Callable[..., Event]) -> None:
+        self.delta = delta
         self._tail: list[str] = []
         self._blocks: list[str] = []
         # Where each joined piece begins in its block. Every block holds the same number of pieces, but perhaps the last.
@@ -114,10 +113,10 @@ class MemoryLog:
                 for text in self._texts:
                     text.seal()
 
-    def open_text(self, call: str, field: str, candidate: int) -> int:
-        """A handle for ``append``: one field of one call."""
+    def open_text(self, kind: Callable[..., Event], **members: Any) -> int:
+        """A handle for ``append``: deltas of the given class, alike in all but their text."""
         with self._lock:
-            self._texts.append(_Text(call, field, candidate))
+            self._texts.append(_Text(partial(kind, **members)))
             return len(self._texts) - 1
 
     def append(self, text: int, piece: str) -> None:
@@ -174,15 +173,16 @@ class MemoryLog:
                         position += 1
                         last = self._piece[position]
                     text = self._texts[source]
-                    events.append(
-                        FieldDelta(
-                            seq=position,
-                            at=self._at[position],
-                            call=text.call,
-                            field=text.field,
-                            candidate=text.candidate,
-                            text=text.between(first, last),
-                        )
-                    )
+                    events.append(text.delta(seq=position, at=self._at[position], text=text.between(first, last)))
                 position += 1
         return events
+
+    # What only other sinks keep.
+
+    def chunk(self, chunk: object) -> None: ...
+
+    def literal(self, call: str, field: str, piece: str) -> None: ...
+
+    def literal_ended(self, call: str, field: str) -> None: ...
+
+    def sent(self, value: object) -> None: ...

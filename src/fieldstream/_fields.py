@@ -1,0 +1,46 @@
+"""The names by which a reader asks for a program's fields."""
+
+from typing import NamedTuple
+
+import dspy
+
+from fieldstream._errors import UnknownFieldError
+
+
+class FieldName(NamedTuple):
+    """A field by name; of one predictor, or of whichever has it."""
+
+    predictor: str | None
+    field: str
+
+    def fits(self, predictor: str) -> bool:
+        """Whether a call of the predictor with this path is meant."""
+        return self.predictor is None or self.predictor == predictor
+
+
+def output_fields(program: object) -> dict[str, list[str]]:
+    """The program's predictors by path, with their output fields. Empty for a function: it is not known what it calls."""
+    if not isinstance(program, dspy.Module):
+        return {}
+    return {path: list(predictor.signature.output_fields) for path, predictor in program.named_predictors()}
+
+
+def find_field(program: object, name: str) -> FieldName:
+    """The field that ``"answer"`` or ``"react.extract.predict/answer"`` names.
+
+    Raises ``UnknownFieldError``, which lists what there is, where that fits nothing or, without a predictor, several.
+    """
+    predictor, slash, field = name.rpartition("/")
+    predictors = output_fields(program)
+    if not predictors:
+        return FieldName(predictor if slash else None, field)
+    owners = [path for path, fields in predictors.items() if field in fields and (not slash or path == predictor)]
+    if len(owners) == 1:
+        return FieldName(owners[0], field)
+    known = ", ".join(f"{path}/{each}" for path, fields in predictors.items() for each in fields)
+    if owners:
+        candidates = " or ".join(repr(f"{path}/{field}") for path in owners)
+        raise UnknownFieldError(
+            f"{len(owners)} predictors of {type(program).__name__} have a field {field!r}; say which one: {candidates}"
+        )
+    raise UnknownFieldError(f"{type(program).__name__} has no field {name!r}; it has: {known}")

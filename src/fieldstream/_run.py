@@ -1,0 +1,262 @@
+"""A run: a program at work under the tap, with its log, its cancel and its end."""
+
+import asyncio
+import contextlib
+import contextvars
+import inspect
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, Literal
+
+import dspy
+
+from fieldstream import tap
+from fieldstream._errors import RunCancelledError, RunNotEndedError
+from fieldstream.events import Failure, Outcome
+
+Mode = Literal["auto", "async", "thread"]
+
+_GRACE = 0.05
+"""How long, in seconds, a leaver waits for a cancelled program to be gone, which it mostly is at once."""
+
+_HEAD_START = 0.005
+"""How long, in seconds, a program waits for its thread's reader to say what it reads; a wrong name stops it before it starts."""
+
+_CANCELLED = Failure(kind="cancelled", message="the run was cancelled")
+
+
+class Launch:
+    """What to run: a program with its inputs, in the context of the one who asked."""
+
+    def __init__(self, program: Callable[..., Any], args: tuple[Any, ...], inputs: Mapping[str, Any], mode: Mode) -> None:
+        self.program = program
+        self.args = args
+        self.inputs = dict(inputs)
+        self.mode = mode
+        self.context = contextvars.copy_context()
+
+    @property
+    def name(self) -> str:
+        """The program's name, for people."""
+        if isinstance(self.program, dspy.Module):
+            return type(self.program).__name__
+        return getattr(self.program, "__name__", type(self.program).__name__)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the program can be awaited in its reader's loop."""
+        if self.mode == "auto":
+            return self._is_coroutine_function() or hasattr(self.program, "aforward")
+        return self.mode == "async"
+
+    def awaitable(self) -> Any:
+        """Call the program as ``acall`` does; what comes is to be awaited."""
+        call = getattr(self.program, "acall", self.program)
+        return call(*self.args, **self.inputs)
+
+    def call(self) -> Any:
+        """Call the program plainly. One that is a coroutine function runs in a loop of this thread."""
+        result = self.program(*self.args, **self.inputs)
+        return asyncio.run(_awaited(result)) if inspect.iscoroutine(result) else result
+
+    def _is_coroutine_function(self) -> bool:
+        return inspect.iscoroutinefunction(self.program) or (
+            not isinstance(self.program, dspy.Module) and inspect.iscoroutinefunction(getattr(self.program, "__call__", None))
+        )
+
+
+async def _awaited(awaitable: Any) -> Any:
+    return await awaitable
+
+
+class Execution:
+    """A program at work: in a task of the reader's loop, or in a thread. What it says goes to the sink."""
+
+    def __init__(self, launch: Launch, sink: tap.Sink, status: object, *, lm_text: bool = False) -> None:
+        tap.install()
+        self.id = secrets.token_urlsafe(12)
+        self.outcome: Outcome | None = None
+        self.launch = launch
+        self._tap = tap.Tap(sink, launch.program, status, lm_text=lm_text)
+        self._task: asyncio.Task[None] | None = None
+        self._lock = threading.Lock()
+        self._result: Any = None
+        self._error: BaseException | None = None
+        # Set when the closing event is in; and when the program's task or thread is gone, which may be later.
+        self._ended: Future[None] = _future()
+        self._gone: Future[None] = _future()
+        self._head_start = threading.Event()
+
+    # Starting
+
+    def start_in_loop(self) -> None:
+        """Start from a task of a running loop. The program begins when that task next suspends."""
+        loop = asyncio.get_running_loop()
+        self._tap.recorder.start(self.id, self.launch.name)
+        if self.launch.is_async:
+            self._task = loop.create_task(self._drive(), context=self.launch.context)
+            self._tap.root_task = self._task
+        else:
+            loop.call_soon(tap.threads.start, lambda: self._work(loop))
+
+    def start_in_thread(self) -> None:
+        """Start from a thread. The program begins with ``release``, or shortly after."""
+        self._tap.recorder.start(self.id, self.launch.name)
+
+        def work() -> None:
+            self._head_start.wait(_HEAD_START)
+            self._work(tap.background_loop())
+
+        tap.threads.start(work)
+
+    def release(self) -> None:
+        """The reader has said what it reads."""
+        self._head_start.set()
+
+    # At work
+
+    async def _drive(self) -> None:
+        task = asyncio.current_task()
+        try:
+            with self._settings():
+                result = await self.launch.awaitable()
+            if pending := self._tap.observer.pending:
+                await asyncio.wait(pending)
+        except asyncio.CancelledError as error:
+            if self._tap.cancellation.requested or (task is not None and task.cancelling()):
+                self._end("cancelled")
+            else:
+                self._end("failed", error=error)
+        except BaseException as error:
+            self._end("failed", error=error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            self._end("completed", result)
+        finally:
+            self._gone.set_result(None)
+
+    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            if not self._tap.cancellation.requested:
+                self.launch.context.run(self._call, loop)
+        finally:
+            self._gone.set_result(None)
+
+    def _call(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            with self._settings(), tap.as_anyio_worker(loop):
+                result = self.launch.call()
+        except BaseException as error:
+            if self._tap.cancellation.requested:
+                self._end("cancelled")
+            else:
+                self._end("failed", error=error)
+        else:
+            self._end("completed", result)
+
+    def _settings(self) -> Any:
+        # A listener that listens to no predictor keeps `Predict` from handing the outlet to its LM.
+        return tap.tapped(self._tap, send_stream=self._tap.outlet, stream_listeners=[_NoListener()])
+
+    # Ending
+
+    def cancel(self) -> None:
+        """End the run now, and what it does as soon as that can be. From any thread; again, or after the end, nothing."""
+        self._end("cancelled")
+        if self.outcome != "cancelled" or self._gone.done():
+            return
+        self._tap.cancellation.request()
+        self._head_start.set()
+        if self._task is not None:
+            loop = self._task.get_loop()
+            if _running_loop() is loop:
+                self._task.cancel()
+            elif not loop.is_closed():
+                loop.call_soon_threadsafe(self._task.cancel)
+
+    def _end(self, outcome: Outcome, result: Any = None, error: BaseException | None = None) -> None:
+        with self._lock:
+            if self.outcome is not None:
+                return
+            self.outcome = outcome
+            self._result = result
+            self._error = error
+        members: dict[str, Any] = {"usage": tap.to_json(self._tap.total_usage())}
+        if outcome == "completed":
+            members["result"] = tap.to_json(result)
+        elif outcome == "failed" and error is not None:
+            members["error"] = tap.failure(error)
+        else:
+            members["error"] = _CANCELLED
+        self._tap.recorder.end(outcome, **members)
+        self._ended.set_result(None)
+
+    # What came of it
+
+    @property
+    def ended(self) -> bool:
+        """Whether the closing event is in."""
+        return self._ended.done()
+
+    @property
+    def usage(self) -> dict[str, dict[str, Any]]:
+        """What the LMs have used so far, by model, in the form of DSPy's usage tracker."""
+        return self._tap.total_usage()
+
+    @property
+    def error(self) -> BaseException | None:
+        """The program's exception."""
+        return self._error
+
+    def result(self, wait: str) -> Any:
+        """What the program returned; raises what it raised. ``wait`` is what an asker who came too early should do."""
+        if not self.ended:
+            raise RunNotEndedError(f"run {self.id} has not ended, so that it has no result yet; call `{wait}` to wait for it")
+        if self._error is not None:
+            raise self._error
+        if self.outcome == "cancelled":
+            raise RunCancelledError(f"run {self.id} was cancelled before it ended, so that it has no result")
+        return self._result
+
+    async def wait(self) -> None:
+        """Wait for the closing event."""
+        await asyncio.shield(asyncio.wrap_future(self._ended))
+
+    def wait_blocking(self) -> None:
+        """As ``wait``, for a thread."""
+        self.release()
+        self._ended.result()
+
+    async def leave(self) -> None:
+        """Cancel what goes on, and see it off if that takes no time."""
+        self.cancel()
+        if not self._gone.done():
+            await asyncio.wait([asyncio.wrap_future(self._gone)], timeout=_GRACE)
+
+    def leave_blocking(self) -> None:
+        """As ``leave``, for a thread."""
+        self.cancel()
+        with contextlib.suppress(TimeoutError):
+            self._gone.result(_GRACE)
+
+
+class _NoListener:
+    """Stands in ``settings.stream_listeners``: equal to no predictor's listener."""
+
+    predict = object()
+
+
+def _future() -> Future[None]:
+    future: Future[None] = Future()
+    future.set_running_or_notify_cancel()  # From here on a waiter that is cancelled cannot cancel it.
+    return future
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

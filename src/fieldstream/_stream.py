@@ -1,0 +1,215 @@
+"""``fieldstream.stream``: a program's run, for its readers."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import TracebackType
+from typing import Any, TypeVar
+
+from fieldstream._fields import find_field
+from fieldstream._messages import StatusMessageProvider
+from fieldstream._run import Execution, Launch, Mode
+from fieldstream._text import Text, TextAssembler
+from fieldstream.events import Event, Outcome
+from fieldstream.log import Cursor, MemoryLog
+
+
+class _Reading:
+    """What a run is to its readers, of whichever kind."""
+
+    def __init__(self, launch: Launch, status: StatusMessageProvider | None, *, lm_text: bool) -> None:
+        self._log = MemoryLog()
+        self._execution = Execution(launch, self._log, status, lm_text=lm_text)
+
+    @property
+    def id(self) -> str:
+        """The run's id, which nobody can guess."""
+        return self._execution.id
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the run ended; ``None`` while it goes on."""
+        return self._execution.outcome
+
+    @property
+    def usage(self) -> dict[str, dict[str, Any]]:
+        """What the LMs have used so far, by model, as ``prediction.get_lm_usage()`` gives it."""
+        return self._execution.usage
+
+    def cancel(self) -> None:
+        """End the run now. Its readers get the closing event; an LM that it waits for is left, with its connection."""
+        self._execution.cancel()
+
+    def _assembler(self, field: str) -> TextAssembler:
+        return TextAssembler(find_field(self._execution.launch.program, field))
+
+    def _raise(self) -> None:
+        if self._execution.error is not None:
+            raise self._execution.error
+
+
+class Run(_Reading):
+    """A run, for tasks of an event loop. Any number of readers may read it, from its beginning, also after its end."""
+
+    @property
+    def result(self) -> Any:
+        """What the plain call returns; raises what it raises.
+
+        Raises ``RunNotEndedError`` before the end, and ``RunCancelledError`` after a cancel.
+        """
+        return self._execution.result("await run.wait()")
+
+    async def wait(self) -> Any:
+        """Wait for the end; gives ``result``, or raises as it does."""
+        await self._execution.wait()
+        return self.result
+
+    def events(self, *, after: int = -1, merge: bool = False) -> AsyncIterator[Event]:
+        """The events after the one with this ``seq``, until the closing one.
+
+        With ``merge``, deltas of one text that wait together come as one, which carries the last ``seq`` it covers.
+        """
+        return Cursor(self._log, after, merge=merge).follow()
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self.events()
+
+    def text(self, field: str) -> AsyncIterator[Text]:
+        """The text of a field as it is written; of several calls, one after the other.
+
+        The field is named ``"answer"``, or ``"extract.predict/answer"`` where several predictors have it. Raises
+        ``UnknownFieldError`` at once for another name, and the program's exception when it is reached.
+        """
+        return self._text(self._assembler(field))
+
+    async def _text(self, assembler: TextAssembler) -> AsyncIterator[Text]:
+        cursor = Cursor(self._log, merge=True)
+        while not assembler.ended:
+            for piece in assembler.feed(await cursor.next()):
+                yield piece
+        self._raise()
+
+
+class SyncRun(_Reading):
+    """A run, for threads. Any number of readers may read it, from its beginning, also after its end."""
+
+    @property
+    def result(self) -> Any:
+        """What the plain call returns; raises what it raises.
+
+        Raises ``RunNotEndedError`` before the end, and ``RunCancelledError`` after a cancel.
+        """
+        return self._execution.result("run.wait()")
+
+    def wait(self) -> Any:
+        """Wait for the end; gives ``result``, or raises as it does."""
+        self._execution.wait_blocking()
+        return self.result
+
+    def events(self, *, after: int = -1, merge: bool = False) -> Iterator[Event]:
+        """The events after the one with this ``seq``, until the closing one.
+
+        With ``merge``, deltas of one text that wait together come as one, which carries the last ``seq`` it covers.
+        """
+        self._execution.release()
+        return Cursor(self._log, after, merge=merge).follow_blocking()
+
+    def __iter__(self) -> Iterator[Event]:
+        return self.events()
+
+    def text(self, field: str) -> Iterator[Text]:
+        """The text of a field as it is written; of several calls, one after the other.
+
+        The field is named ``"answer"``, or ``"extract.predict/answer"`` where several predictors have it. Raises
+        ``UnknownFieldError`` at once for another name, and the program's exception when it is reached.
+        """
+        assembler = self._assembler(field)
+        self._execution.release()
+        return self._text(assembler)
+
+    def _text(self, assembler: TextAssembler) -> Iterator[Text]:
+        cursor = Cursor(self._log, merge=True)
+        while not assembler.ended:
+            yield from assembler.feed(cursor.next_blocking())
+        self._raise()
+
+
+_R = TypeVar("_R", Run, SyncRun)
+
+
+class Stream:
+    """A run that is about to begin: ``async with`` gives a ``Run``, ``with`` a ``SyncRun``. It begins once."""
+
+    def __init__(self, launch: Launch, status: StatusMessageProvider | None, *, lm_text: bool) -> None:
+        self._launch = launch
+        self._status = status
+        self._lm_text = lm_text
+        self._run: Run | SyncRun | None = None
+
+    def _begin(self, kind: type[_R]) -> _R:
+        if self._run is not None:
+            raise RuntimeError("this stream was entered before; call stream(...) again for another run")
+        run = self._run = kind(self._launch, self._status, lm_text=self._lm_text)
+        return run
+
+    async def __aenter__(self) -> Run:
+        run = self._begin(Run)
+        run._execution.start_in_loop()
+        return run
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._run is not None:
+            await self._run._execution.leave()
+
+    def __enter__(self) -> SyncRun:
+        run = self._begin(SyncRun)
+        run._execution.start_in_thread()
+        return run
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._run is not None:
+            self._run._execution.leave_blocking()
+
+
+class Streamer:
+    """A program to be streamed, with options; a call with its inputs gives a ``Stream``.
+
+    ``mode`` says how the program is called: ``"async"`` awaits ``acall`` in the reader's loop, ``"thread"`` makes the plain
+    call in a thread, and ``"auto"`` does the former under ``async with`` for programs that have an ``aforward``.
+    ``status_message_provider`` words the ``status`` events (``None``: none). With ``lm_text``, every LM call's own text
+    comes, too, as ``lm.delta`` events.
+    """
+
+    def __init__(
+        self,
+        program: Callable[..., Any],
+        *,
+        mode: Mode = "auto",
+        status_message_provider: StatusMessageProvider | None = StatusMessageProvider(),  # noqa: B008 (it has no state)
+        lm_text: bool = False,
+    ) -> None:
+        if mode not in ("auto", "async", "thread"):
+            raise ValueError(f"mode is {mode!r}; it must be 'auto', 'async' or 'thread'")
+        self._program = program
+        self._mode: Mode = mode
+        self._status = status_message_provider
+        self._lm_text = lm_text
+
+    def __call__(self, *args: Any, **inputs: Any) -> Stream:
+        return Stream(Launch(self._program, args, inputs, self._mode), self._status, lm_text=self._lm_text)
+
+
+def stream(program: Callable[..., Any], /, *args: Any, **inputs: Any) -> Stream:
+    """Stream a DSPy program (a module, or a function that uses some) while it works.
+
+        async with fieldstream.stream(qa, question="Why is the sky blue?") as run:
+            async for text in run.text("answer"):
+                print(text, end="")
+        prediction = run.result
+
+    The program's DSPy settings and context variables are those of this call. Leaving the block before the end cancels.
+    For options, make a ``Streamer``.
+    """
+    return Streamer(program)(*args, **inputs)

@@ -1,0 +1,107 @@
+"""One field's text, read from a run's events: as it is written, call after call."""
+
+from collections import deque
+from collections.abc import Iterable
+
+import msgspec
+
+from fieldstream._fields import FieldName
+from fieldstream.events import (
+    UNSET,
+    CallEnded,
+    CallStarted,
+    Event,
+    FieldDelta,
+    FieldReset,
+    FieldStarted,
+    ResetReason,
+    RunEnded,
+)
+
+
+class Text(str):
+    """A piece of a field's text."""
+
+    __slots__ = ("call", "reset")
+
+    call: str
+    """The id of the predictor's call that wrote it."""
+
+    reset: ResetReason | None
+    """Why all that this call said of the field before is withdrawn, where it is."""
+
+    @classmethod
+    def of(cls, text: str, call: str, reset: ResetReason | None = None) -> "Text":
+        piece = cls(text)
+        piece.call = call
+        piece.reset = reset
+        return piece
+
+
+class _Call:
+    """A call of the field's predictor: what it wrote and nobody has read, while another is being read."""
+
+    __slots__ = ("ended", "id", "reset", "unread")
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.unread: list[Text] = []
+        self.reset: ResetReason | None = None
+        self.ended = False
+
+    def write(self, text: str) -> None:
+        self.unread.append(Text.of(text, self.id, self.reset))
+        self.reset = None
+
+    def read(self) -> list[Text]:
+        if self.ended and self.reset is not None:
+            self.write("")  # Nothing took the place of what was withdrawn; that must be said all the same.
+        unread, self.unread = self.unread, []
+        return unread
+
+
+class TextAssembler:
+    """Events in, one field's text out. Where several calls write it at once, they are given one after the other."""
+
+    def __init__(self, name: FieldName) -> None:
+        self._name = name
+        self._meant: set[str] = set()
+        self._calls: dict[str, _Call] = {}
+        self._order: deque[_Call] = deque()
+        self.ended = False
+
+    def feed(self, events: Iterable[Event]) -> list[Text]:
+        """What the events say of the field."""
+        pieces: list[Text] = []
+        for event in events:
+            self._take(event)
+            if self._order:
+                pieces += self._order[0].read()
+            while self._order and self._order[0].ended:
+                self._order.popleft()
+                if self._order:
+                    pieces += self._order[0].read()
+        return pieces
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case FieldDelta(call=id, field=field, candidate=0) if field == self._name.field and id in self._calls:
+                if event.text is not None:
+                    self._calls[id].write(event.text)
+                elif event.value is not UNSET and event.value is not None:
+                    self._calls[id].write(msgspec.json.encode(event.value).decode())
+            case FieldReset(call=id, field=field, candidate=0) if field == self._name.field and id in self._calls:
+                self._calls[id].reset = event.reason
+            case FieldStarted(call=id, field=field, candidate=0) if field == self._name.field and id in self._meant:
+                self._calls[id] = _Call(id)
+                self._order.append(self._calls[id])
+            case CallStarted(kind="predictor") if self._name.fits(event.name):
+                self._meant.add(event.call)
+            case CallEnded(call=id):
+                self._meant.discard(id)
+                if (call := self._calls.pop(id, None)) is not None:
+                    call.ended = True
+            case RunEnded():
+                self.ended = True
+            case _:
+                pass

@@ -1,0 +1,175 @@
+"""What a request asks for: the format, the fields and their types, the inputs, the tools.
+
+It reads what DSPy's adapters write (chat, JSON, XML, and BAML's variant of JSON), as a language model does, and the
+`response_format` of the OpenAI API. A prompt of nobody's format asks for plain text.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from fieldstream.simulator.annotations import Schema, from_baml, from_python
+from fieldstream.simulator.request import ChatRequest
+from fieldstream.simulator.tools import Tool, described_tools, offered_tools
+
+Format = Literal["chat", "json", "xml", "text"]
+
+_OUTPUTS = re.compile(r"^Your (?:output fields are|outputs must contain):\n", re.MULTILINE)
+_FIELD = re.compile(r"^\d+\. `(\w+)` \((.+?)\):(?: (.*))?$", re.MULTILINE)
+_CONSTRAINT = re.compile(r"(greater than or equal to|less than or equal to|greater than|less than): (-?[\d.]+)")
+_KEYWORDS = {
+    "greater than or equal to": "minimum",
+    "less than or equal to": "maximum",
+    "greater than": "exclusiveMinimum",
+    "less than": "exclusiveMaximum",
+}
+_NOTE = "        # note: the value you produce "
+_HEADER = re.compile(r"^\[\[ ## (\w+) ## \]\]\n", re.MULTILINE)
+_TAGGED = re.compile(r"^<(\w+)>\n(.*?)\n</\1>$", re.MULTILINE | re.DOTALL)
+_NESTED = re.compile(r"<(\w+)>((?:(?!</?\1>).)*)</\1>", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A field to write: its schema, and what the prompt calls its type."""
+
+    name: str
+    schema: Schema
+    kind: str = "str"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be written, and from what."""
+
+    format: Format
+    outputs: list[Output]
+    inputs: dict[str, str]
+    tools: list[Tool] = field(default_factory=list[Tool])
+    """Tools that the prompt or the request offers."""
+    tool_calls: int = 0
+    """How many calls the conversation has seen already."""
+
+    @property
+    def question(self) -> str:
+        """What it is about: the input that sounds like a question, or the first."""
+        for name in ("question", "query", "topic", "task", "request", "prompt", "input", "text"):
+            if self.inputs.get(name):
+                return self.inputs[name]
+        return next(iter(self.inputs.values()), "")
+
+
+def read_task(request: ChatRequest) -> Task:
+    """The task that a request sets."""
+    system = request.text("system") or request.text("developer")
+    user = request.text("user")
+    kind = _format(request, system, user)
+    outputs = _outputs(request, system, user, kind)
+    inputs = _inputs(user)
+    offered = offered_tools(request.body)
+    trajectory = inputs.get("trajectory", "")
+    calls = len(re.findall(r"^(?:\[\[ ## tool_name_\d+ ## \]\]|<tool_name_\d+>|\W*tool_name_\d+\W)", trajectory, re.M))
+    calls += sum(message.get("role") == "tool" for message in request.messages)
+    return Task(kind, outputs, inputs, offered or described_tools(system) or described_tools(user), calls)
+
+
+def _format(request: ChatRequest, system: str, user: str) -> Format:
+    asked = request.body.get("response_format")
+    kind = str(cast("dict[str, Any]", asked).get("type")) if isinstance(asked, dict) else ""
+    if kind.startswith("json") or "Respond with a JSON object" in user:
+        return "json"
+    if "wrapped in XML tags" in user:
+        return "xml"
+    if "[[ ## completed ## ]]" in user or ("[[ ## completed ## ]]" in system and "Your output fields are:" in system):
+        return "chat"
+    return "text"
+
+
+def _outputs(request: ChatRequest, system: str, user: str, kind: Format) -> list[Output]:
+    named: dict[str, Output] = {}
+    start = _OUTPUTS.search(system)
+    if start:
+        listing = system[start.end() :].partition("\nAll interactions will be structured")[0]
+        for match in _FIELD.finditer(listing):
+            name, annotation, _ = match.groups()
+            rest = listing[match.end() :].partition("\n")[2].partition("\n")[0]
+            schema = _noted(system, name, kind) or from_python(annotation)
+            if rest.startswith("Constraints: "):
+                schema |= {_KEYWORDS[word]: float(number) for word, number in _CONSTRAINT.findall(rest)}
+            named[name] = Output(name, schema or _nested(user, name), annotation)
+    schema = _response_schema(request)
+    if schema is not None:
+        definitions = schema.get("$defs", {})
+        for name, part in schema.get("properties", {}).items():
+            known = named.get(name)
+            named[name] = Output(name, part | {"$defs": definitions}, known.kind if known else "")
+    return list(named.values())
+
+
+def _response_schema(request: ChatRequest) -> Schema | None:
+    asked: Any = request.body.get("response_format")
+    try:
+        return asked["json_schema"]["schema"]
+    except (KeyError, TypeError):
+        return None
+
+
+def _noted(system: str, name: str, kind: Format) -> Schema:
+    """The schema in the note beside a field's place: DSPy writes one for every type but `str`."""
+    baml = re.search(rf"Output field `{name}` should be of type: (.*?)\n\n?\[\[ ##", system, re.DOTALL)
+    if baml:
+        return from_baml(baml[1])
+    for line in system.splitlines():
+        before, note, said = line.partition(f"{{{name}}}{_NOTE}")
+        if not note:
+            continue
+        if kind == "json" and before.strip():
+            said = str(json.loads("{" + line.strip().removesuffix(",") + "}").get(name)).partition(_NOTE)[2]
+        return _from_note(said)
+    return {}
+
+
+def _from_note(said: str) -> Schema:
+    _, adhere, schema = said.partition("must adhere to the JSON schema: ")
+    if adhere:
+        return json.loads(schema)
+    _, one_of, choices = said.partition("one of: ")
+    if one_of and "exactly match" not in said:  # the type of a Literal says more than its note
+        return {"enum": choices.split("; ")}
+    return {}
+
+
+def _nested(user: str, name: str) -> Schema:
+    """The schema that a nested XML structure suggests: which elements there are, not their types."""
+    structure = user.partition("Use this nested XML structure:")[2]
+    for tag, content in _NESTED.findall(structure):
+        if tag == name:
+            return _from_xml(content)
+    return {}
+
+
+def _from_xml(content: str) -> Schema:
+    children = dict(_NESTED.findall(content))
+    if not children:
+        return {}
+    if list(children) == ["item"]:
+        return {"type": "array", "items": _from_xml(children["item"])}
+    properties = {tag: _from_xml(inner) for tag, inner in children.items()}
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _inputs(user: str) -> dict[str, str]:
+    """The values of the input fields in a message of the user; the whole text as `text` where it has none."""
+    body = re.split(r"\n\nRespond with (?:the corresponding output fields|a JSON object)", user)[0]
+    if _HEADER.match(body):
+        parts = _HEADER.split(body)[1:]
+        inputs: dict[str, str] = {}
+        for name, value in zip(parts[::2], parts[1::2], strict=True):
+            if "trajectory" in inputs:
+                inputs["trajectory"] += f"[[ ## {name} ## ]]\n{value}"  # a trajectory has headers of its own
+            else:
+                inputs[name] = value.strip()
+        return inputs
+    tagged = {name: value.strip() for name, value in _TAGGED.findall(body)}
+    return tagged or {"text": body.strip()}

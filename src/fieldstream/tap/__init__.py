@@ -1,0 +1,27 @@
+"""The one seam to DSPy: its callbacks, its engines, its settings, its threads.
+
+Every touch of an internal of DSPy is in this room, and is listed at the top of the file that it is in.
+"""
+
+from fieldstream.tap.cancel import RunCancelled
+from fieldstream.tap.current import current_tap, tapped
+from fieldstream.tap.install import install
+from fieldstream.tap.sink import Sink
+from fieldstream.tap.tap import Tap
+from fieldstream.tap.threads import as_anyio_worker, background_loop, threads
+from fieldstream.tap.values import failure, field_kind, to_json
+
+__all__ = [
+    "RunCancelled",
+    "Sink",
+    "Tap",
+    "as_anyio_worker",
+    "background_loop",
+    "current_tap",
+    "failure",
+    "field_kind",
+    "install",
+    "tapped",
+    "threads",
+    "to_json",
+]

@@ -1,0 +1,127 @@
+"""The tap on LiteLLM, which DSPy uses where its native engines do not (and for everything before 3.4).
+
+In a run the completion is asked for as a stream and put together again, as DSPy itself does when it streams; nobody up
+the stack can tell.
+
+Touches of DSPy: ``dspy.clients.lm.litellm_completion`` and ``alitellm_completion`` (wrapped), ``_get_litellm`` and
+``_add_dspy_identifier_to_headers``. Touches of LiteLLM: ``stream_chunk_builder``; ``received_finish_reason`` of its stream,
+which stays empty where the provider's stream was cut off.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from typing import Any
+
+from dspy.clients import lm as lm_module
+
+from fieldstream.tap.current import current_tap
+from fieldstream.tap.sockets import interruptible_socket
+from fieldstream.tap.tap import LmCall
+
+_NO_CACHE = {"no-cache": True, "no-store": True}
+
+
+def _active(request: dict[str, Any]) -> LmCall | None:
+    """The LM call to report to; none where the answer cannot be put together from chunks (several choices at once)."""
+    tap = current_tap()
+    lm = tap.observer.active_lm() if tap is not None else None
+    return lm if lm is not None and (request.get("n") or 1) == 1 and not request.get("stream") else None
+
+
+def _arguments(request: dict[str, Any], num_retries: int, cache: dict[str, Any] | None) -> dict[str, Any]:
+    request = dict(request)
+    request.pop("rollout_id", None)
+    headers = lm_module._add_dspy_identifier_to_headers(request.pop("headers", None))
+    return {
+        **request,
+        "headers": headers,
+        "cache": cache or _NO_CACHE,
+        "num_retries": num_retries,
+        "retry_strategy": "exponential_backoff_retry",
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+class _Report:
+    """Takes the chunks of one attempt, and puts the response together."""
+
+    def __init__(self, lm: LmCall) -> None:
+        self._lm = lm
+        self._chunks: list[Any] = []
+        lm.begin(0)
+
+    def push(self, chunk: Any) -> None:
+        self._chunks.append(chunk)
+        choices = getattr(chunk, "choices", None)
+        delta = choices[0].delta if choices else None
+        if delta is not None:
+            if delta.content:
+                self._lm.text(0, delta.content)
+            if reasoning := getattr(delta, "reasoning_content", None):
+                self._lm.other(0, "reasoning", reasoning)
+            for call in getattr(delta, "tool_calls", None) or ():
+                if call.function is not None and call.function.arguments:
+                    self._lm.other(0, "tool_call", call.function.arguments)
+        if self._lm.tap.recorder.sink.wants_chunks:
+            if self._lm.predictor is not None:
+                chunk.predict_id = id(self._lm.predictor)
+            self._lm.tap.recorder.chunk(self._lm.call, chunk)
+
+    def response(self, stream: Any, request: dict[str, Any]) -> Any:
+        litellm = lm_module._get_litellm()
+        if getattr(stream, "received_finish_reason", "unknown") is None:
+            raise litellm.APIConnectionError(
+                message="the provider's stream ended without a finish reason and without its end mark",
+                llm_provider=str(getattr(stream, "custom_llm_provider", "")),
+                model=str(request.get("model", "")),
+            )
+        self._lm.finish(0)
+        raw = litellm.stream_chunk_builder(self._chunks, messages=request.get("messages"))
+        return raw
+
+
+def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+    def litellm_completion(request: dict[str, Any], num_retries: int, cache: dict[str, Any] | None = None) -> Any:
+        lm = _active(request)
+        if lm is None:
+            return original(request, num_retries, cache)
+        cancellation = lm.tap.cancellation
+        with ExitStack() as stack:
+            socket = stack.enter_context(interruptible_socket(cancellation))
+            stack.enter_context(cancellation.interrupting(socket.shut_down))
+            report = _Report(lm)
+            stream = lm_module._get_litellm().completion(**_arguments(request, num_retries, cache))
+            try:
+                for chunk in stream:
+                    report.push(chunk)
+            finally:
+                close = getattr(getattr(stream, "completion_stream", None), "close", None)
+                if close is not None:
+                    close()
+            return report.response(stream, request)
+
+    return litellm_completion
+
+
+def _wrap_async(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def alitellm_completion(request: dict[str, Any], num_retries: int, cache: dict[str, Any] | None = None) -> Any:
+        lm = _active(request)
+        if lm is None:
+            return await original(request, num_retries, cache)
+        report = _Report(lm)
+        stream = await lm_module._get_litellm().acompletion(**_arguments(request, num_retries, cache))
+        try:
+            async for chunk in stream:
+                report.push(chunk)
+        finally:
+            await stream.aclose()
+        return report.response(stream, request)
+
+    return alitellm_completion
+
+
+def install() -> None:
+    """Put the tap in place, once in a process. Outside of a run everything is as before."""
+    lm_module.litellm_completion = _wrap(lm_module.litellm_completion)
+    lm_module.alitellm_completion = _wrap_async(lm_module.alitellm_completion)

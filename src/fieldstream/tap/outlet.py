@@ -1,0 +1,50 @@
+"""What programs, tools and custom LMs say themselves: DSPy's ``settings.send_stream``, and ``fieldstream.emit``."""
+
+from typing import TYPE_CHECKING, Any
+
+from fieldstream.tap.values import to_json
+
+if TYPE_CHECKING:
+    from fieldstream.tap.tap import Tap
+
+
+class Outlet:
+    """Stands in ``settings.send_stream`` during a run. Sending never waits, in whatever loop or thread it is done."""
+
+    def __init__(self, tap: "Tap") -> None:
+        self._tap = tap
+
+    async def send(self, item: object) -> None:
+        """Take what is sent; where it is an LM's chunk, sent by a custom LM, its text is that LM's."""
+        self.send_nowait(item)
+
+    def send_nowait(self, item: object) -> None:
+        self._tap.cancellation.check()
+        lm = self._tap.observer.active_lm()
+        pieces = _chunk_pieces(item) if lm is not None else None
+        if lm is None or pieces is None:
+            self.emit(item, None)
+            return
+        self._tap.recorder.chunk(lm.call, item)
+        for index, piece in pieces:
+            if index not in lm.fed:
+                lm.begin(index)
+            lm.text(index, piece)
+
+    def emit(self, value: object, name: str | None) -> None:
+        """Say something of the program's own."""
+        self._tap.recorder.custom(self._tap.observer.active_call(), value, to_json(value), name)
+
+
+def _chunk_pieces(item: Any) -> list[tuple[int, str]] | None:
+    """The text of a chunk in the shape that DSPy and LiteLLM share, by choice; ``None`` of anything else."""
+    choices = getattr(item, "choices", None)
+    if not isinstance(choices, list):
+        return None
+    pieces: list[tuple[int, str]] = []
+    for choice in choices:
+        delta = getattr(choice, "delta", None)
+        content = getattr(delta, "content", None)
+        if isinstance(content, str) and content:
+            pieces.append((getattr(choice, "index", 0) or 0, content))
+    return pieces

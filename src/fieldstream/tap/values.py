@@ -1,0 +1,77 @@
+"""DSPy's live values as the JSON values that events hold."""
+
+import inspect
+import types
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import dspy
+from pydantic_core import to_jsonable_python
+
+from fieldstream.events import Failure, FieldKind
+
+
+def to_json(value: Any) -> Any:
+    """The value as Pydantic's ``mode="json"`` gives it; what Pydantic does not know, as its ``str``."""
+    try:
+        return to_jsonable_python(value, fallback=_fallback, serialize_unknown=True)
+    except Exception:  # An object may fail in any way when it is looked at; watching must not fail with it.
+        return str(value)
+
+
+def _fallback(value: Any) -> Any:
+    # dspy.Prediction and dspy.Example are mappings in all but name.
+    return dict(value.items()) if isinstance(value, dspy.Example) else str(value)
+
+
+def field_kind(annotation: Any) -> FieldKind:
+    """Whether a field of this type is a text that grows, or a value."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if annotation is str or annotation is dspy.Reasoning:
+        return "text"
+    if get_origin(annotation) in (Union, types.UnionType):
+        # `str | None` is a text that may turn out to be no text at all.
+        return "text" if set(get_args(annotation)) == {str, type(None)} else "data"
+    return "data"
+
+
+def field_values(signature: Any, values: Mapping[str, Any]) -> dict[str, tuple[FieldKind, Any]]:
+    """Those of the values that are output fields, with their kinds, as JSON values."""
+    return {
+        name: (kind := field_kind(info.annotation), _field_value(kind, values[name]))
+        for name, info in signature.output_fields.items()
+        if name in values
+    }
+
+
+def _field_value(kind: FieldKind, value: Any) -> Any:
+    if kind == "text" and isinstance(value, str | dspy.Reasoning):
+        return str(value)
+    return to_json(value)
+
+
+def failure(error: BaseException) -> Failure:
+    """An exception as data."""
+    return Failure(kind=type(error).__name__, message=str(error))
+
+
+def tool_arguments(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """A tool's arguments, from what a callback is told of its call."""
+    arguments = dict(inputs.get("kwargs") or {})
+    return to_json(arguments)
+
+
+def taken(function: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the keyword arguments that the function names; all of them where it has a ``**``."""
+    names = _parameters(getattr(function, "__func__", function))
+    return dict(arguments) if names is None else {name: arguments[name] for name in names if name in arguments}
+
+
+@lru_cache(maxsize=256)
+def _parameters(function: Any) -> tuple[str, ...] | None:
+    parameters = inspect.signature(function).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    return tuple(parameter.name for parameter in parameters)
