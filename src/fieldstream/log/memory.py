@@ -99,7 +99,7 @@ class MemoryLog:
         """Whether the closing event is in."""
         return self._ended
 
-    def record(self, kind: Callable[..., Event], **members: Any) -> None:
+    def record(self, kind: Callable[..., Event], /, **members: Any) -> None:
         """Append an event of the given class; the log gives it its ``seq`` and ``at``."""
         with self._lock:
             if self._ended:
@@ -113,7 +113,7 @@ class MemoryLog:
                 for text in self._texts:
                     text.seal()
 
-    def open_text(self, kind: Callable[..., Event], **members: Any) -> int:
+    def open_text(self, kind: Callable[..., Event], /, **members: Any) -> int:
         """A handle for ``append``: deltas of the given class, alike in all but their text."""
         with self._lock:
             self._texts.append(_Text(partial(kind, **members)))

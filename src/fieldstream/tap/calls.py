@@ -169,5 +169,5 @@ class Recorder:
         self.announce(call)
         return call.id
 
-    def _record(self, kind: Callable[..., Event], **members: Any) -> None:
+    def _record(self, kind: Callable[..., Event], /, **members: Any) -> None:
         self.sink.record(kind, **members)

@@ -19,11 +19,11 @@ class Sink(Protocol):
         """Whether ``literal`` is to be called, with the literal text of fields that are not texts."""
         ...
 
-    def record(self, kind: Callable[..., Event], **members: Any) -> None:
+    def record(self, kind: Callable[..., Event], /, **members: Any) -> None:
         """Append an event of this class; the sink knows its ``seq`` and ``at``."""
         ...
 
-    def open_text(self, kind: Callable[..., Event], **members: Any) -> int:
+    def open_text(self, kind: Callable[..., Event], /, **members: Any) -> int:
         """A handle for deltas of this class that are alike in all but their text."""
         ...
 

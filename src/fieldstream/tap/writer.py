@@ -190,5 +190,5 @@ class Writer:
                 self._end(candidate, field)
         self._candidates.clear()
 
-    def _record(self, kind: Callable[..., Any], candidate: Candidate, field: _Field, **members: Any) -> None:
+    def _record(self, kind: Callable[..., Any], candidate: Candidate, field: _Field, /, **members: Any) -> None:
         self._sink.record(kind, call=self.call.id, field=field.name, candidate=candidate.index, **members)
