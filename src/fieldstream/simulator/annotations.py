@@ -29,7 +29,11 @@ _PYTHON: dict[str, Schema] = {
     "tuple": {"type": "array", "items": {"type": "string"}},
     "dict": {"type": "object", "additionalProperties": True},
 }
-_BAML: dict[str, Schema] = _PYTHON | {"string": {"type": "string"}, "boolean": {"type": "boolean"}, "null": {"type": "null"}}
+_BAML: dict[str, Schema] = _PYTHON | {
+    "string": {"type": "string"},
+    "boolean": {"type": "boolean"},
+    "null": {"type": "null"},
+}
 _ARRAYS = ("list", "List", "Sequence", "Iterable", "set", "Set", "frozenset")
 _OBJECTS = ("dict", "Dict", "Mapping")
 

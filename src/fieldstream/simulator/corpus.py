@@ -20,10 +20,10 @@ FACTS = (
         ("sky", "blue"),
         (
             "Sunlight holds every colour, so something between the sun and our eyes must favour one of them.",
-            "Air molecules are far smaller than a wavelength of light, and such small obstacles scatter short waves much "
-            "more strongly than long ones: as 1/λ⁴.",
+            "Air molecules are far smaller than a wavelength of light.",
+            "Such small obstacles scatter short waves much more strongly than long ones: as 1/λ⁴.",
             "Blue at about 450 nm is therefore scattered some four times as much as red at 650 nm.",
-            "Violet is scattered more still, but there is less of it in sunlight, and our eyes are less sensitive to it.",
+            "Violet is scattered more still, but sunlight has less of it, and our eyes hardly see it.",
         ),
         (
             "The sky is blue because air scatters the short, blue waves of sunlight far more than the long, red ones.",
@@ -37,13 +37,13 @@ FACTS = (
             "Rivers carry those dissolved minerals to the sea, and hot vents on the sea floor add more.",
             "Water leaves the sea again by evaporating, but salt does not.",
         ),
-        ("The sea is salty because rivers bring dissolved minerals, while only the water evaporates – the salt stays.",),
+        ("The sea is salty because rivers bring dissolved minerals and only the water evaporates – the salt stays.",),
     ),
     Fact(
         ("tide",),
         (
             "The moon pulls harder on the side of the Earth that faces it than on the far side.",
-            "That difference stretches the oceans into two bulges, and the turning Earth carries each coast through both.",
+            "That difference makes two bulges of the oceans, and the turning Earth carries each coast through both.",
             "The sun does the same, a little less than half as strongly.",
         ),
         ("Tides are the oceans' answer to the moon's uneven pull: most coasts see two a day. 🌊",),
@@ -54,7 +54,7 @@ FACTS = (
             "A raindrop bends light as it enters, reflects it at the back, and bends it again as it leaves.",
             "Each colour is bent by a slightly different amount, and each leaves the drop most brightly near 42°.",
         ),
-        ("A rainbow is sunlight that raindrops have bent, reflected and spread out by colour, at about 42° from your shadow.",),
+        ("A rainbow is sunlight that raindrops have bent, reflected and spread out by colour, 42° from your shadow.",),
     ),
     Fact(
         ("leaves",),
@@ -67,12 +67,18 @@ FACTS = (
     ),
     Fact(
         ("capital", "france"),
-        ("The question asks for France's seat of government.", "That has been Paris, with short interruptions, since 987."),
+        (
+            "The question asks for France's seat of government.",
+            "That has been Paris, with short interruptions, since 987.",
+        ),
         ("The capital of France is Paris.",),
     ),
     Fact(
         ("capital", "japan"),
-        ("The question asks for Japan's seat of government.", "The emperor moved from Kyōto to Edo in 1868, and Edo became Tōkyō."),
+        (
+            "The question asks for Japan's seat of government.",
+            "The emperor moved from Kyōto to Edo in 1868, and Edo became Tōkyō.",
+        ),
         ("The capital of Japan is Tōkyō (東京).",),
     ),
     Fact(
@@ -81,7 +87,7 @@ FACTS = (
             "DSPy programs say what goes in and what comes out, not how a prompt is worded.",
             "An adapter turns that signature into a prompt, and the model's text back into fields.",
         ),
-        ("DSPy is a framework for programming language models with signatures and modules instead of hand-written prompts.",),
+        ("DSPy is a framework for programming language models with signatures and modules, not with prompts.",),
     ),
     Fact(
         ("bread", "rise"),

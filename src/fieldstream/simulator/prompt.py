@@ -8,9 +8,10 @@ import json
 import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
+from xml.etree import ElementTree
 
 from fieldstream.simulator.annotations import Schema, from_baml, from_python
-from fieldstream.simulator.request import ChatRequest
+from fieldstream.simulator.request import ChatRequest, message_text
 from fieldstream.simulator.tools import Tool, described_tools, offered_tools
 
 Format = Literal["chat", "json", "xml", "text"]
@@ -26,8 +27,10 @@ _KEYWORDS = {
 }
 _NOTE = "        # note: the value you produce "
 _HEADER = re.compile(r"^\[\[ ## (\w+) ## \]\]\n", re.MULTILINE)
+_STEP = re.compile(r"^(?:\[\[ ## tool_name_\d+ ## \]\]|<tool_name_\d+>|\W*tool_name_\d+\W)", re.MULTILINE)
+_QUESTIONS = ("question", "query", "topic", "task", "request", "prompt", "input", "text")
+_NO_QUESTIONS = ("trajectory", "history", "tools", "tool_call_results")
 _TAGGED = re.compile(r"^<(\w+)>\n(.*?)\n</\1>$", re.MULTILINE | re.DOTALL)
-_NESTED = re.compile(r"<(\w+)>((?:(?!</?\1>).)*)</\1>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +49,12 @@ class Task:
     format: Format
     outputs: list[Output]
     inputs: dict[str, str]
+    question: str = ""
+    """What it is about: the input that sounds like a question, or the first."""
     tools: list[Tool] = field(default_factory=list[Tool])
     """Tools that the prompt or the request offers."""
     tool_calls: int = 0
     """How many calls the conversation has seen already."""
-
-    @property
-    def question(self) -> str:
-        """What it is about: the input that sounds like a question, or the first."""
-        for name in ("question", "query", "topic", "task", "request", "prompt", "input", "text"):
-            if self.inputs.get(name):
-                return self.inputs[name]
-        return next(iter(self.inputs.values()), "")
 
 
 def read_task(request: ChatRequest) -> Task:
@@ -66,12 +63,15 @@ def read_task(request: ChatRequest) -> Task:
     user = request.text("user")
     kind = _format(request, system, user)
     outputs = _outputs(request, system, user, kind)
-    inputs = _inputs(user)
-    offered = offered_tools(request.body)
-    trajectory = inputs.get("trajectory", "")
-    calls = len(re.findall(r"^(?:\[\[ ## tool_name_\d+ ## \]\]|<tool_name_\d+>|\W*tool_name_\d+\W)", trajectory, re.M))
+    said: list[dict[str, str]] = [
+        _inputs(system, message_text(message)) for message in request.messages if message.get("role") == "user"
+    ]
+    inputs = said[-1] if said else {}
+    question = next((asked for earlier in reversed(said) if (asked := _question(earlier))), "")
+    tools = offered_tools(request.body) or described_tools(system) or described_tools(user)
+    calls = len(_STEP.findall(inputs.get("trajectory", ""))) + sum("tool_call_results" in earlier for earlier in said)
     calls += sum(message.get("role") == "tool" for message in request.messages)
-    return Task(kind, outputs, inputs, offered or described_tools(system) or described_tools(user), calls)
+    return Task(kind, outputs, inputs, question, tools, calls)
 
 
 def _format(request: ChatRequest, system: str, user: str) -> Format:
@@ -97,7 +97,7 @@ def _outputs(request: ChatRequest, system: str, user: str, kind: Format) -> list
             schema = _noted(system, name, kind) or from_python(annotation)
             if rest.startswith("Constraints: "):
                 schema |= {_KEYWORDS[word]: float(number) for word, number in _CONSTRAINT.findall(rest)}
-            named[name] = Output(name, schema or _nested(user, name), annotation)
+            named[name] = Output(name, _filled(schema, _nested(user, name)), annotation)
     schema = _response_schema(request)
     if schema is not None:
         definitions = schema.get("$defs", {})
@@ -143,25 +143,37 @@ def _from_note(said: str) -> Schema:
 def _nested(user: str, name: str) -> Schema:
     """The schema that a nested XML structure suggests: which elements there are, not their types."""
     structure = user.partition("Use this nested XML structure:")[2]
-    for tag, content in _NESTED.findall(structure):
-        if tag == name:
-            return _from_xml(content)
-    return {}
+    try:
+        elements = ElementTree.fromstring(f"<all>{structure}</all>")
+    except ElementTree.ParseError:
+        return {}
+    found = elements.find(name)
+    return {} if found is None else _from_xml(found)
 
 
-def _from_xml(content: str) -> Schema:
-    children = dict(_NESTED.findall(content))
+def _filled(schema: Schema, structure: Schema) -> Schema:
+    """A schema, with the structure in the place of what the name of its type left open."""
+    if not structure:
+        return schema
+    choices = [choice for choice in schema.get("anyOf", [schema]) if choice.get("type") != "null"]
+    known: Schema = choices[0] if choices else {}
+    if known.get("type") == "array" and structure.get("type") == "array":
+        return known | {"items": _filled(known.get("items", {}), structure["items"])}
+    return known or structure
+
+
+def _from_xml(element: ElementTree.Element) -> Schema:
+    children = {child.tag: _from_xml(child) for child in element}
     if not children:
         return {}
     if list(children) == ["item"]:
-        return {"type": "array", "items": _from_xml(children["item"])}
-    properties = {tag: _from_xml(inner) for tag, inner in children.items()}
-    return {"type": "object", "properties": properties, "required": list(properties)}
+        return {"type": "array", "items": children["item"]}
+    return {"type": "object", "properties": children, "required": list(children)}
 
 
-def _inputs(user: str) -> dict[str, str]:
+def _inputs(system: str, user: str) -> dict[str, str]:
     """The values of the input fields in a message of the user; the whole text as `text` where it has none."""
-    body = re.split(r"\n\nRespond with (?:the corresponding output fields|a JSON object)", user)[0]
+    body = re.split(r"(?:^|\n\n)Respond with (?:the corresponding output fields|a JSON object)", user)[0]
     if _HEADER.match(body):
         parts = _HEADER.split(body)[1:]
         inputs: dict[str, str] = {}
@@ -172,4 +184,15 @@ def _inputs(user: str) -> dict[str, str]:
                 inputs[name] = value.strip()
         return inputs
     tagged = {name: value.strip() for name, value in _TAGGED.findall(body)}
-    return tagged or {"text": body.strip()}
+    plain = system.partition("As input, you will be provided with:\n")[2].partition("\nYour outputs must contain:")[0]
+    if names := [name for name, _, _ in _FIELD.findall(plain)]:
+        parts = re.split(rf"(?:^|\n\n)({'|'.join(names)}): ?", body)
+        return {name: value.strip() for name, value in zip(parts[1::2], parts[2::2], strict=True)}
+    return tagged or ({"text": body.strip()} if body.strip() else {})
+
+
+def _question(inputs: dict[str, str]) -> str:
+    for name in _QUESTIONS:
+        if inputs.get(name):
+            return inputs[name]
+    return next((value for name, value in inputs.items() if name not in _NO_QUESTIONS), "")

@@ -8,14 +8,15 @@ import re
 
 from fieldstream.simulator.corpus import ANSWERS, ARGUMENTS, FACTS, SENTENCES, TITLES, Fact
 
-_STOP = frozenset(
+_SMALL = (
     "a about after all also am an and any are as at be been before being between both but by can could describe did do "
     "does each explain find first for from get give had has have he her here him his how i if in into is it its just "
     "know let like list make many may me might more most much must my name near need new no not now of off on one only "
     "or other our out over please say she should show so some such tell than that the their them then there these they "
     "this those through to today tomorrow too under up us use very want was we were what when where which while who "
-    "whom why will with would write you your short sentence sentences word words".split()
+    "whom why will with would write you your short sentence sentences word words"
 )
+_STOP = frozenset(_SMALL.split())
 _ARITHMETIC = re.compile(r"(?<![\w.])(-?\d{1,9})\s*([-+*×])\s*(\d{1,9})(?![\w.])")
 
 

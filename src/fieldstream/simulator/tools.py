@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from fieldstream.simulator import prose
 from fieldstream.simulator.annotations import Schema
 from fieldstream.simulator.answer import ToolCall
 from fieldstream.simulator.values import invent
@@ -14,7 +15,7 @@ from fieldstream.simulator.values import invent
 LAST = ("finish", "submit")
 """Tools with which an agent ends: they are called when the others were."""
 
-_DESCRIBED = re.compile(r"(\w+), whose description is <desc>(.*?)</desc>\. It takes arguments (\{.*\})\.")
+_DESCRIBED = re.compile(r"(\w+)(?:, whose description is <desc>(.*?)</desc>)?\. It takes arguments (?=\{)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,17 @@ class Tool:
 
 def described_tools(text: str) -> list[Tool]:
     """The tools that a prompt describes in DSPy's words."""
-    tools: list[Tool] = []
-    for name, description, arguments in _DESCRIBED.findall(text):
+    return [Tool(match[1], match[2] or "", _literal(text[match.end() :])) for match in _DESCRIBED.finditer(text)]
+
+
+def _literal(text: str) -> dict[str, Any]:
+    """The dictionary that the text begins with, as Python writes it; `{}` where it cannot be read."""
+    for end in re.finditer(r"\}\.", text):
         try:
-            tools.append(Tool(name, description, ast.literal_eval(arguments)))
+            return ast.literal_eval(text[: end.start() + 1])
         except (ValueError, SyntaxError):
-            tools.append(Tool(name, description, {}))
-    return tools
+            continue
+    return {}
 
 
 def offered_tools(body: Mapping[str, Any]) -> list[Tool]:
@@ -53,13 +58,13 @@ def offered_tools(body: Mapping[str, Any]) -> list[Tool]:
     return tools
 
 
-def choose(tools: list[Tool], calls: int, steps: int, question: str, rng: random.Random) -> Tool:
+def choose(tools: list[Tool], calls: int, steps: int, question: str) -> Tool:
     """The tool to call after `calls` calls: the one that the question's words name, and in the end one of `LAST`."""
     working = [tool for tool in tools if tool.name not in LAST]
     last = [tool for tool in tools if tool.name in LAST]
     if last and (calls >= steps or not working):
         return last[0]
-    words = set(re.findall(r"\w{3,}", question.lower()))
+    words = {word.lower() for word in prose.keywords(question, 30)}
 
     def fits(tool: Tool) -> int:
         return len(words & set(re.findall(r"\w{3,}", f"{tool.name.replace('_', ' ')} {tool.description}".lower())))

@@ -42,6 +42,7 @@ class _Inventor:
         self._words = words
         self._definitions = definitions
         self._items = 0
+        self._inside = 0
 
     def value(self, name: str, schema: Schema | bool, depth: int) -> Any:
         if not isinstance(schema, dict):
@@ -95,6 +96,7 @@ class _Inventor:
     def _object(self, name: str, schema: Schema, depth: int) -> dict[str, Any]:
         properties: dict[str, Schema] = schema.get("properties", {})
         required = schema.get("required", [])
+        self._inside += 1
         made = {
             key: self.value(key, part, depth + 1)
             for key, part in properties.items()
@@ -104,6 +106,7 @@ class _Inventor:
         if more and not properties and depth < _DEPTH:
             for word in prose.keywords(self._about, 2):
                 made[word.lower()] = self.value(name.rstrip("s"), more, depth + 1)
+        self._inside -= 1
         return made
 
     def _array(self, name: str, schema: Schema, depth: int) -> list[Any]:
@@ -116,7 +119,7 @@ class _Inventor:
         for index in range(max(low, min(high, wanted))):
             self._items = index
             item = self.value(single, schema.get("items", {}), depth + 1)
-            if not (item in made and schema.get("uniqueItems")) or len(made) < low:
+            if item not in made or len(made) < low:
                 made.append(item)
         return made
 
@@ -163,7 +166,7 @@ class _Inventor:
             case "language":
                 return rng.choice(("English", "Français", "日本語"))
             case "tag" | "keyword" | "label" | "category" | "topic" | "key" | "type":
-                return topic[index % len(topic)].lower()
+                return [*topic, "example", "evidence", "context", "history"][index % (len(topic) + 4)].lower()
             case "title" | "headline" | "heading":
                 return prose.title(about, rng)
             case "query" | "search" | "question" | "expression":
@@ -176,6 +179,8 @@ class _Inventor:
                 return prose.answer(about, rng, self._words)
             case "essay" | "report" | "article" | "story" | "summary" | "text" | "description" | "content" | "letter":
                 return prose.answer(about, rng, self._words or 60)
+            case _ if self._inside:
+                return " ".join(rng.sample(topic, min(2, len(topic)))).lower()
             case _:
                 return prose.sentence(about, rng) if not self._words else prose.answer(about, rng, self._words)
 
@@ -194,7 +199,21 @@ def _range(name: str, *, whole: bool) -> tuple[float, float]:
         return (18, 90)
     if words & {"year"}:
         return (1900, 2024)
-    if words & {"count", "number", "total", "quantity", "rating", "stars", "rank", "amount", "days"}:
+    if words & {
+        "count",
+        "number",
+        "total",
+        "quantity",
+        "rating",
+        "stars",
+        "rank",
+        "amount",
+        "days",
+        "limit",
+        "top",
+        "k",
+        "n",
+    }:
         return (1, 5)
     if words & {"price", "cost"}:
         return (5, 250)

@@ -6,12 +6,11 @@ The same messages and seed give the same answer, streamed or not.
 import json
 import random
 import re
-from collections.abc import Callable
 from typing import Any, cast
 from xml.sax.saxutils import quoteattr
 
 from fieldstream.simulator import prose
-from fieldstream.simulator.answer import Answer, ToolCall
+from fieldstream.simulator.answer import Answer
 from fieldstream.simulator.options import Options
 from fieldstream.simulator.prompt import Output, Task, read_task
 from fieldstream.simulator.request import ChatRequest
@@ -19,7 +18,6 @@ from fieldstream.simulator.tools import LAST, Tool, arguments_for, call_for, cho
 from fieldstream.simulator.values import invent
 
 _OBSERVATION = re.compile(r"^\[\[ ## observation_\d+ ## \]\]\n(.*?)(?=\n*^\[\[ ## \w+ ## \]\]|\Z)", re.M | re.S)
-_NESTED = ("array", "object")
 
 
 def write(request: ChatRequest, options: Options) -> Answer:
@@ -37,7 +35,7 @@ def _choice(request: ChatRequest, task: Task, options: Options, rng: random.Rand
     thinking = prose.reasoning(task.question, rng) if options.reasoning else ""
     tool = _native_tool(request, task, options, rng)
     if tool is not None:
-        return Answer(reasoning=thinking, tool_calls=[_call(tool, task, rng)])
+        return Answer(reasoning=thinking, tool_calls=[call_for(tool, task.question, rng)])
     return Answer(_text(request, task, options, rng), reasoning=thinking)
 
 
@@ -52,7 +50,7 @@ def _native_tool(request: ChatRequest, task: Task, options: Options, rng: random
     agent = any(tool.name in LAST for tool in task.tools)
     if asked != "required" and not options.tools and not agent and task.tool_calls >= options.steps:
         return None
-    return choose(task.tools, task.tool_calls, options.steps, task.question, rng)
+    return choose(task.tools, task.tool_calls, options.steps, task.question)
 
 
 def _text(request: ChatRequest, task: Task, options: Options, rng: random.Random) -> str:
@@ -77,32 +75,32 @@ def _text(request: ChatRequest, task: Task, options: Options, rng: random.Random
 
 
 def _values(task: Task, options: Options, words: int | None, rng: random.Random) -> dict[str, tuple[Output, Any]]:
-    names = [output.name for output in task.outputs]
-    tool: Tool | None = None
-    if "next_tool_name" in names and task.tools:
-        tool = choose(task.tools, task.tool_calls, options.steps, task.question, rng)
-    special: dict[str, Callable[[], Any]] = {}
-    if tool is not None:
-        special["next_thought"] = lambda: _thought(tool, task)
-        special["next_tool_name"] = lambda: tool.name
-        special["next_tool_args"] = lambda: _arguments(tool, task, rng)
-    seen = [text.strip() for text in _OBSERVATION.findall(task.inputs.get("trajectory", ""))]
-    seen = [text for text in seen if text and text != "Completed."]
-    if seen and tool is None and words is None:
-        special["reasoning"] = lambda: f"The question was: {task.question} The tools found this: {seen[-1]}"
-        special["answer"] = lambda: f"As far as the tools can tell: {seen[-1]}"
+    known = _agent_step(task, options, rng) or _extracted(task) or ({} if words else _observed(task))
     made: dict[str, tuple[Output, Any]] = {}
     for output in task.outputs:
-        if output.kind == "ToolCalls" or output.name == "tool_calls":
-            value: Any = {"tool_calls": _text_calls(task, options, rng)}
-        elif output.name in special:
-            value = special[output.name]()
+        if output.name in known:
+            value = known[output.name]
         elif output.kind.startswith("Code"):
             value = f"```python\nprint({prose.query(task.question)!r})\n```"
         else:
             value = invent(output.name, output.schema, task.question, rng, words if _is_text(output) else None)
         made[output.name] = (output, value)
     return made
+
+
+def _agent_step(task: Task, options: Options, rng: random.Random) -> dict[str, Any]:
+    """The fields of an agent's turn: the next tool, with arguments, and why."""
+    calls = next((output.name for output in task.outputs if output.kind == "ToolCalls"), "")
+    if not task.tools or not (calls or any(output.name == "next_tool_name" for output in task.outputs)):
+        return {}
+    tool = choose(task.tools, task.tool_calls, options.steps, task.question)
+    arguments = arguments_for(tool, task.question, rng)
+    return {
+        "next_thought": _thought(tool, task),
+        "next_tool_name": tool.name,
+        "next_tool_args": arguments,
+        calls: {"tool_calls": [{"name": tool.name, "args": arguments}]},
+    }
 
 
 def _thought(tool: Tool, task: Task) -> str:
@@ -112,19 +110,45 @@ def _thought(tool: Tool, task: Task) -> str:
     return f"{again}: {tool.name.replace('_', ' ')} looks right for that."
 
 
-def _text_calls(task: Task, options: Options, rng: random.Random) -> list[dict[str, Any]]:
-    if not task.tools:
-        return []
-    tool = choose(task.tools, task.tool_calls, options.steps, task.question, rng)
-    return [{"name": tool.name, "args": _arguments(tool, task, rng)}]
+def _extracted(task: Task) -> dict[str, Any]:
+    """The fields that a draft of ours lays out, where they are to be extracted from it."""
+    draft = task.inputs.get("text", "")
+    names = [output.name for output in task.outputs]
+    parts = re.split(rf"(?:^|\n\n)({'|'.join(names)}): ", draft) if names else []
+    texts = dict(zip(parts[1::2], parts[2::2], strict=True))
+    if len(texts) != len(names):
+        return {}
+    read = {output.name: _read(output, texts[output.name]) for output in task.outputs}
+    return {name: value for name, value in read.items() if value is not None}
 
 
-def _arguments(tool: Tool, task: Task, rng: random.Random) -> dict[str, Any]:
-    return arguments_for(tool, task.question, rng)
+def _read(output: Output, text: str) -> Any:
+    """The value that a draft gives a field; `None` where it does not fit, for a draft knows less of types."""
+    if _is_text(output):
+        return text
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = {"True": True, "False": False}.get(text, text)
+    schema = output.schema
+    if "enum" in schema:
+        return value if value in schema["enum"] else None
+    kinds: dict[str, type | tuple[type, ...]] = {"integer": int, "number": (int, float), "boolean": bool}
+    kind = kinds.get(schema.get("type", ""))
+    strings = schema.get("type") == "array" and schema.get("items", {}).get("type") == "string"
+    return value if (kind and isinstance(value, kind)) or (strings and isinstance(value, list)) else None
 
 
-def _call(tool: Tool, task: Task, rng: random.Random) -> ToolCall:
-    return call_for(tool, task.question, rng)
+def _observed(task: Task) -> dict[str, Any]:
+    """What an agent's tools have found, put into words."""
+    seen = [text.strip(" \n«»") for text in _OBSERVATION.findall(task.inputs.get("trajectory", ""))]
+    seen = [text for text in seen if text and text != "Completed."]
+    if not seen:
+        return {}
+    return {
+        "reasoning": f"The question was: {task.question} A tool was asked, and this is what it found: {seen[-1]}",
+        "answer": f"As far as the tools can tell: {seen[-1]}",
+    }
 
 
 def _is_text(output: Output) -> bool:
@@ -143,11 +167,9 @@ def _plain(output: Output, value: Any) -> str:
 
 
 def _xml_field(output: Output, value: Any) -> str:
-    kind = output.schema.get("type")
-    if kind is None and any(choice.get("type") in _NESTED or "$ref" in choice for choice in output.schema.get("anyOf", [])):
-        kind = "object"
-    noted = output.kind == "dict" or output.kind == "list"  # asked for as JSON, not as elements
-    if isinstance(value, dict | list) and not noted:
+    # Arguments of tools stay JSON, as their prompt asks: elements would lose whether 5 is a number.
+    as_json = output.kind in ("dict", "list", "ToolCalls") or output.name == "next_tool_args"
+    if isinstance(value, dict | list) and not as_json:
         return _xml(output.name, value)
     return f"<{output.name}>\n{_escaped(_plain(output, value))}\n</{output.name}>"
 
@@ -156,7 +178,9 @@ def _xml(tag: str, value: Any, key: str = "") -> str:
     start = f"<{tag} key={quoteattr(key)}>" if key else f"<{tag}>"
     if isinstance(value, dict):
         entries = cast("dict[str, Any]", value).items()
-        inner = "".join(_xml(name, part) if name.isidentifier() else _xml("entry", part, name) for name, part in entries)
+        inner = "".join(
+            _xml(name, part) if name.isidentifier() else _xml("entry", part, name) for name, part in entries
+        )
     elif isinstance(value, list):
         inner = "".join(_xml("item", part) for part in cast("list[Any]", value))
     else:
