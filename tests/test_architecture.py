@@ -87,7 +87,9 @@ def is_run(room: str) -> bool:
 
 
 def may_import(room: str, target: str) -> bool:
-    if room == target or room == "__init__" or room == "cli":
+    if room == target or room in {"__init__", "cli"}:
+        return True
+    if room == "_install" and not target:  # puts the package's public names where others look for DSPy's
         return True
     if room in HOSTS:
         return target not in HOSTS
