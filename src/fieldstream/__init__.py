@@ -12,8 +12,12 @@ if TYPE_CHECKING:
         RunNotEndedError,
         UnknownFieldError,
     )
+    from fieldstream._install import install, uninstall
+    from fieldstream._listener import StreamListener
     from fieldstream._messages import StatusMessage, StatusMessageProvider, StreamResponse
+    from fieldstream._responses import apply_sync_streaming, streaming_response
     from fieldstream._stream import Run, Stream, Streamer, SyncRun, stream
+    from fieldstream._streamify import streamify
     from fieldstream._text import Text
     from fieldstream.simulator import simulate
 
@@ -28,14 +32,20 @@ _HOMES = {
     "StatusMessage": "_messages",
     "StatusMessageProvider": "_messages",
     "Stream": "_stream",
+    "StreamListener": "_listener",
     "StreamResponse": "_messages",
     "Streamer": "_stream",
     "SyncRun": "_stream",
     "Text": "_text",
     "UnknownFieldError": "_errors",
+    "apply_sync_streaming": "_responses",
     "emit": "_emit",
+    "install": "_install",
     "simulate": "simulator",
     "stream": "_stream",
+    "streamify": "_streamify",
+    "streaming_response": "_responses",
+    "uninstall": "_install",
 }
 
 __all__ = [
@@ -47,14 +57,20 @@ __all__ = [
     "StatusMessage",
     "StatusMessageProvider",
     "Stream",
+    "StreamListener",
     "StreamResponse",
     "Streamer",
     "SyncRun",
     "Text",
     "UnknownFieldError",
+    "apply_sync_streaming",
     "emit",
+    "install",
     "simulate",
     "stream",
+    "streamify",
+    "streaming_response",
+    "uninstall",
 ]
 
 

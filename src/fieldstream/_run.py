@@ -57,8 +57,8 @@ class Launch:
         return call(*self.args, **self.inputs)
 
     def call(self) -> Any:
-        """Call the program plainly. One that is a coroutine function runs in a loop of this thread."""
-        result = self.program(*self.args, **self.inputs)
+        """Call the program in this thread: plainly, or where it is to be awaited, in a loop of its own."""
+        result = self.awaitable() if self.mode == "async" else self.program(*self.args, **self.inputs)
         return asyncio.run(_awaited(result)) if inspect.iscoroutine(result) else result
 
     def _is_coroutine_function(self) -> bool:
@@ -74,14 +74,23 @@ async def _awaited(awaitable: Any) -> Any:
 class Execution:
     """A program at work: in a task of the reader's loop, or in a thread. What it says goes to the sink."""
 
-    def __init__(self, launch: Launch, sink: tap.Sink, status: object, *, lm_text: bool = False) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        sink: tap.Sink,
+        status: object,
+        *,
+        lm_text: bool = False,
+        names: Mapping[str, dspy.Module] | None = None,
+    ) -> None:
         tap.install()
         self.id = secrets.token_urlsafe(12)
         self.outcome: Outcome | None = None
         self.launch = launch
-        self._tap = tap.Tap(sink, launch.program, status, lm_text=lm_text)
+        self._tap = tap.Tap(sink, tap.Names(launch.program, names or {}), status, lm_text=lm_text)
         self._task: asyncio.Task[None] | None = None
-        self._lock = threading.Lock()
+        # Reentrant: a consumer that is collected while its own run ends cancels it from wherever that happens.
+        self._lock = threading.RLock()
         self._result: Any = None
         self._error: BaseException | None = None
         # Set when the closing event is in; and when the program's task or thread is gone, which may be later.
@@ -197,11 +206,6 @@ class Execution:
     # What came of it
 
     @property
-    def ended(self) -> bool:
-        """Whether the closing event is in."""
-        return self._ended.done()
-
-    @property
     def usage(self) -> dict[str, dict[str, Any]]:
         """What the LMs have used so far, by model, in the form of DSPy's usage tracker."""
         return self._tap.total_usage()
@@ -213,7 +217,7 @@ class Execution:
 
     def result(self, wait: str) -> Any:
         """What the program returned; raises what it raised. ``wait`` is what an asker who came too early should do."""
-        if not self.ended:
+        if self.outcome is None:
             raise RunNotEndedError(f"run {self.id} has not ended, so that it has no result yet; call `{wait}` to wait for it")
         if self._error is not None:
             raise self._error

@@ -6,12 +6,14 @@ Every touch of an internal of DSPy is in this room, and is listed at the top of 
 from fieldstream.tap.cancel import RunCancelled
 from fieldstream.tap.current import current_tap, tapped
 from fieldstream.tap.install import install
+from fieldstream.tap.names import Names
 from fieldstream.tap.sink import Sink
 from fieldstream.tap.tap import Tap
 from fieldstream.tap.threads import as_anyio_worker, background_loop, threads
 from fieldstream.tap.values import failure, field_kind, to_json
 
 __all__ = [
+    "Names",
     "RunCancelled",
     "Sink",
     "Tap",

@@ -3,7 +3,7 @@
 A copy of a module (as ``BestOfN`` and ``Refine`` make of what they wrap) has the name of what it was copied from.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dspy
@@ -12,12 +12,14 @@ import dspy
 class Names:
     """Finds the name of a module instance. One for each run; a run's threads may share it."""
 
-    def __init__(self, program: object) -> None:
+    def __init__(self, program: object, others: Mapping[str, dspy.Module]) -> None:
         # Whoever is named is kept alive, so that no other object can get its id.
         self._named: dict[int, tuple[str, dspy.Module]] = {}
         self._program = program if isinstance(program, dspy.Module) else None
         if self._program is not None:
             self._name_tree(self._program, "")
+        for path, module in others.items():
+            self._named[id(module)] = (path, module)
 
     def of(self, module: dspy.Module) -> str:
         """The module's path in the program; for one that the program made on its way, a path below its class."""

@@ -41,6 +41,10 @@ class Sink(Protocol):
         """The live object of the ``custom`` event that was recorded just before."""
         ...
 
+    def withhold(self) -> None:
+        """What was said last came from a piece whose end is not decided yet: it may be the last of its field."""
+        ...
+
     def flush(self) -> None:
         """What belongs together is in: tell the readers."""
         ...

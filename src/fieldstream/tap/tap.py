@@ -82,10 +82,10 @@ class LmCall:
 class Tap:
     """One run's place in the seam to DSPy. Made for each run, and gone with it."""
 
-    def __init__(self, sink: Sink, program: object, status: object, *, lm_text: bool = False) -> None:
+    def __init__(self, sink: Sink, names: Names, status: object, *, lm_text: bool = False) -> None:
         self.recorder = Recorder(sink)
         self.cancellation = Cancellation()
-        self.names = Names(program)
+        self.names = names
         self.lm_text = lm_text
         self.root_task: asyncio.Task[Any] | None = None
         self.usage = UsageTracker()

@@ -82,7 +82,7 @@ class Writer:
         """More of the LM's text."""
         parser = candidate.parser
         if parser is not None and (changes := parser.feed(piece)):
-            self._show(candidate, changes)
+            self._show(candidate, changes, piece)
 
     def finish(self, candidate: Candidate) -> None:
         """The LM's text is over."""
@@ -109,7 +109,7 @@ class Writer:
                 self._end(candidate, field)
             self._sink.flush()
 
-    def _show(self, candidate: Candidate, changes: list[Change]) -> None:
+    def _show(self, candidate: Candidate, changes: list[Change], piece: str = "") -> None:
         with self._recorder.lock:
             if self.call.ended or self._recorder.ended:
                 return
@@ -133,6 +133,9 @@ class Writer:
                             self._sink.literal(self.call.id, field.name, text)
                     case Withdrawn(_, reason):
                         self._reset(candidate, field, reason)
+            last = changes[-1]
+            if self._sink.wants_literals and isinstance(last, Appended | Written) and not piece.endswith(last.text):
+                self._sink.withhold()
             self._sink.flush()
 
     def _settle(self, candidate: Candidate, field: _Field, value: Any) -> None:
