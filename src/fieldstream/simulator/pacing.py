@@ -2,15 +2,15 @@
 
 import asyncio
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from fieldstream.simulator.connection import Connection
 from fieldstream.simulator.options import Options
 from fieldstream.simulator.request import ChatRequest
 from fieldstream.simulator.wire import MALFORMED, Stream
 
-_BATCH = 1 << 16
+_BATCH = 1 << 15
 """Bytes that are gathered before a write, where nothing makes us wait."""
 _POLL = 0.001
 """Seconds between two looks at the gates that answers are waiting for."""
@@ -50,7 +50,8 @@ class _Output:
 
     connection: Connection
     request: ChatRequest
-    parts: list[bytes]
+    sent: Callable[[], None]
+    parts: list[bytes] = field(default_factory=list[bytes])
     size: int = 0
     chunks: int = 0
 
@@ -67,7 +68,9 @@ class _Output:
             await self.connection.end(data)
         elif data:
             await self.connection.send(data)
-        self.request.chunks_sent += chunks
+        if chunks:
+            self.request.chunks_sent += chunks
+            self.sent()
 
 
 async def send_stream(
@@ -77,13 +80,16 @@ async def send_stream(
     options: Options,
     gates: Mapping[int, threading.Event],
     keeper: Gates,
+    sent: Callable[[], None],
 ) -> None:
-    """Send a stream's body, with the faults of `options` in their places, and end or break the response."""
-    out = _Output(connection, request, [])
+    """Send a stream's body, with the faults of `options` in their places, and end or break the response.
+
+    `sent` is called whenever the request's `chunks_sent` has grown.
+    """
+    out = _Output(connection, request, sent)
     total = len(stream.chunks)
-    places = [place if place is None else min(place, total) for place in (options.drop, options.stall)]
-    cuts = {place for place in (*places, options.malformed, options.truncate, *gates) if place is not None}
-    stops = sorted({min(place, total) for place in cuts} | {total})
+    places = (options.drop, options.stall, options.malformed, options.truncate, *gates)
+    stops = sorted({min(place, total) for place in places if place is not None} | {total})
     if options.first:
         await asyncio.sleep(options.first)
     out.add(stream.opening)

@@ -27,6 +27,7 @@ _KEYWORDS = {
 }
 _NOTE = "        # note: the value you produce "
 _HEADER = re.compile(r"^\[\[ ## (\w+) ## \]\]\n", re.MULTILINE)
+_OBJECTIVE = re.compile(r"^In adhering to this structure, your objective is: *\n(?: {8}.*\n|\s*\n)*", re.MULTILINE)
 _STEP = re.compile(r"^(?:\[\[ ## tool_name_\d+ ## \]\]|<tool_name_\d+>|\W*tool_name_\d+\W)", re.MULTILINE)
 _QUESTIONS = ("question", "query", "topic", "task", "request", "prompt", "input", "text")
 _NO_QUESTIONS = ("trajectory", "history", "tools", "tool_call_results")
@@ -61,12 +62,15 @@ def read_task(request: ChatRequest) -> Task:
     """The task that a request sets."""
     system = request.text("system") or request.text("developer")
     user = request.text("user")
+    if not system and (objective := _OBJECTIVE.search(user)):  # all in one text, as a completion's prompt is
+        system, user = user[: objective.end()], user[objective.end() :].strip()
+    if not system and (objective := _OBJECTIVE.search(user)):  # all in one text, as a completion's prompt is
+        system, user = user[: objective.end()], user[objective.end() :].strip()
     kind = _format(request, system, user)
     outputs = _outputs(request, system, user, kind)
-    said: list[dict[str, str]] = [
-        _inputs(system, message_text(message)) for message in request.messages if message.get("role") == "user"
-    ]
-    inputs = said[-1] if said else {}
+    texts = [message_text(message) for message in request.messages if message.get("role") == "user"]
+    said = [_inputs(system, text) for text in (*texts[:-1], user)]
+    inputs = said[-1]
     question = next((asked for earlier in reversed(said) if (asked := _question(earlier))), "")
     tools = offered_tools(request.body) or described_tools(system) or described_tools(user)
     calls = len(_STEP.findall(inputs.get("trajectory", ""))) + sum("tool_call_results" in earlier for earlier in said)

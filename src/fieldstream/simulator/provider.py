@@ -6,13 +6,14 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from itertools import islice
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from fieldstream.simulator.answer import Answer, as_answer
 from fieldstream.simulator.connection import Connection, HttpRequest
-from fieldstream.simulator.options import OptionError, Options
+from fieldstream.simulator.options import Options
 from fieldstream.simulator.pacing import Gates, send_stream
 from fieldstream.simulator.request import BadRequest, ChatRequest
 from fieldstream.simulator.wire import completion_body, completion_stream, error_body, models_body
@@ -46,10 +47,9 @@ class Provider:
         """Every request so far, in the order in which they came."""
         self.model = f"openai/{_MODEL}"
         """A model's name as `dspy.LM` takes it. Any other is served as well."""
-        self._write: Callable[[ChatRequest], Answer | str] | None = answers if callable(answers) else None
+        self._function = answers if callable(answers) else None
+        self._answers = iter(() if answers is None or callable(answers) else answers)
         self._script: deque[Answer] = deque()
-        if answers is not None and not callable(answers):
-            self.script(*answers)
         self._created = int(time.time())
         self._faults: Counter[object] = Counter()
         self._open: set[Connection] = set()
@@ -192,7 +192,7 @@ class Provider:
             stream = completion_stream(request, answer, options, created=self._created)
             request.status = 200
             await connection.start(200, [("content-type", "text/event-stream"), ("cache-control", "no-cache")])
-            await send_stream(connection, request, stream, options, answer.gates, self._gates)
+            await send_stream(connection, request, stream, options, answer.gates, self._gates, self._notify)
         else:
             await self._send_whole(connection, request, answer, options)
 
@@ -204,23 +204,19 @@ class Provider:
             self._faults[key] += 1
             if self._faults[key] > options.fault_times:
                 options = options.healthy()
-        if self._script:
-            answer = self._script[0] if options.faulty else self._script.popleft()
-        elif self._write is not None:
-            answer = self._ask(self._write, request)
-        else:
-            answer = write(request, options)
         try:
+            answer = self._answer(request, options)
             request.options = options.updated(answer.options)
-        except OptionError as error:
-            raise BadRequest(500, f"The options of the scripted answer: {error}") from None
+        except Exception as error:
+            raise BadRequest(500, f"The simulator has no answer: {error!r}") from error
         return answer, request.options
 
-    def _ask(self, function: Callable[[ChatRequest], Answer | str], request: ChatRequest) -> Answer:
-        try:
-            return as_answer(function(request))
-        except Exception as error:
-            raise BadRequest(500, f"The function of the answers failed: {error!r}") from error
+    def _answer(self, request: ChatRequest, options: Options) -> Answer:
+        if not self._script:
+            self._script.extend(map(as_answer, islice(self._answers, 1)))
+        if self._script:
+            return self._script[0] if options.faulty else self._script.popleft()
+        return write(request, options) if self._function is None else as_answer(self._function(request))
 
     async def _send_whole(self, connection: Connection, request: ChatRequest, answer: Answer, options: Options) -> None:
         body = completion_body(request, answer, created=self._created, ended=options.truncate is None)

@@ -107,13 +107,14 @@ def completion_stream(request: ChatRequest, answer: Answer, options: Options, *,
 
 
 def usage(request: ChatRequest, answer: Answer) -> dict[str, Any]:
-    """The tokens of a request and its answer, counted by our own tokenizer."""
+    """The tokens of a request and its answer, counted by our own tokenizer; a chunk that was given counts as one."""
     if answer.usage is not None:
         return dict(answer.usage)
     prompt = sum(count(message_text(message)) + 4 for message in request.messages)
     reasoning = sum(count(choice.reasoning) for choice in answer.candidates)
     written = sum(
-        count(choice.text) + sum(count(call.name) + count(call.arguments_text) for call in choice.tool_calls)
+        (count(choice.text) if choice.chunks is None else len(choice.chunks))
+        + sum(count(call.name) + count(call.arguments_text) for call in choice.tool_calls)
         for choice in answer.candidates
     )
     counted: dict[str, Any] = {

@@ -127,16 +127,18 @@ def _read(output: Output, text: str) -> Any:
     if _is_text(output):
         return text
     try:
-        value = json.loads(text)
+        value: Any = json.loads(text)
     except ValueError:
-        value = {"True": True, "False": False}.get(text, text)
+        value = text == "True" if text in ("True", "False") else text
     schema = output.schema
     if "enum" in schema:
         return value if value in schema["enum"] else None
     kinds: dict[str, type | tuple[type, ...]] = {"integer": int, "number": (int, float), "boolean": bool}
     kind = kinds.get(schema.get("type", ""))
     strings = schema.get("type") == "array" and schema.get("items", {}).get("type") == "string"
-    return value if (kind and isinstance(value, kind)) or (strings and isinstance(value, list)) else None
+    anything = schema.get("additionalProperties") is True
+    expected = kind or (list if strings else dict if anything else ())
+    return value if isinstance(value, expected) else None
 
 
 def _observed(task: Task) -> dict[str, Any]:
