@@ -1,0 +1,1 @@
+"""What watching costs, side by side with DSPy's own streaming: ``make bench``."""
