@@ -42,14 +42,14 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
         return str(self.__struct_config__.tag)
 
 
-class RunStarted(_Event, kw_only=True, tag="run.started"):
+class RunStarted(_Event, frozen=True, kw_only=True, tag="run.started"):
     """The run's first event: its id, and the program's name."""
 
     run: str
     program: str
 
 
-class CallStarted(_Event, kw_only=True, tag="call.started"):
+class CallStarted(_Event, frozen=True, kw_only=True, tag="call.started"):
     """A module, a predictor, an LM or a tool was called.
 
     ``name`` is a predictor's or a module's path in the program (as ``named_predictors()`` gives it), a tool's name or a
@@ -64,7 +64,7 @@ class CallStarted(_Event, kw_only=True, tag="call.started"):
     whole: WholeReason | None = None
 
 
-class FieldStarted(_Event, kw_only=True, tag="field.started"):
+class FieldStarted(_Event, frozen=True, kw_only=True, tag="field.started"):
     """A predictor's call began to write a field. ``candidate`` tells several completions (``n > 1``) apart."""
 
     call: str
@@ -73,7 +73,7 @@ class FieldStarted(_Event, kw_only=True, tag="field.started"):
     candidate: int = 0
 
 
-class FieldDelta(_Event, kw_only=True, tag="field.delta"):
+class FieldDelta(_Event, frozen=True, kw_only=True, tag="field.delta"):
     """More of a field: ``text`` to append at ``path``, or a ``value`` to set there. One of the two is there."""
 
     call: str
@@ -84,7 +84,7 @@ class FieldDelta(_Event, kw_only=True, tag="field.delta"):
     value: Any = UNSET
 
 
-class FieldReset(_Event, kw_only=True, tag="field.reset"):
+class FieldReset(_Event, frozen=True, kw_only=True, tag="field.reset"):
     """What was shown at ``path`` (``()``: the whole field) is withdrawn; what follows takes its place."""
 
     call: str
@@ -94,7 +94,7 @@ class FieldReset(_Event, kw_only=True, tag="field.reset"):
     path: Path = ()
 
 
-class FieldEnded(_Event, kw_only=True, tag="field.ended"):
+class FieldEnded(_Event, frozen=True, kw_only=True, tag="field.ended"):
     """The field is whole in the LM's text, or its call ended. Only a ``repair`` may follow."""
 
     call: str
@@ -102,7 +102,7 @@ class FieldEnded(_Event, kw_only=True, tag="field.ended"):
     candidate: int = 0
 
 
-class LmDelta(_Event, kw_only=True, tag="lm.delta"):
+class LmDelta(_Event, frozen=True, kw_only=True, tag="lm.delta"):
     """Text of an LM call as it comes, where no field shows it (or on request): an answer's, a reasoning's, a tool call's."""
 
     call: str
@@ -111,7 +111,7 @@ class LmDelta(_Event, kw_only=True, tag="lm.delta"):
     candidate: int = 0
 
 
-class CallEnded(_Event, kw_only=True, tag="call.ended"):
+class CallEnded(_Event, frozen=True, kw_only=True, tag="call.ended"):
     """A call ended after ``seconds``, with an ``error`` or with what its kind gives.
 
     ``fields`` are a predictor's final values, by name (of the first candidate); ``usage`` and ``cached`` an LM call's;
@@ -127,14 +127,14 @@ class CallEnded(_Event, kw_only=True, tag="call.ended"):
     result: Any = UNSET
 
 
-class Status(_Event, kw_only=True, tag="status"):
+class Status(_Event, frozen=True, kw_only=True, tag="status"):
     """A message for a person."""
 
     message: str
     call: str | None = None
 
 
-class Custom(_Event, kw_only=True, tag="custom"):
+class Custom(_Event, frozen=True, kw_only=True, tag="custom"):
     """What the program itself said, with ``fieldstream.emit`` or by DSPy's ``settings.send_stream``."""
 
     value: Any
@@ -153,7 +153,7 @@ class FieldSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     ended: bool = False
 
 
-class RunSnapshot(_Event, kw_only=True, tag="run.snapshot"):
+class RunSnapshot(_Event, frozen=True, kw_only=True, tag="run.snapshot"):
     """In place of the events before it, for a reader that joins in the middle: the calls and the fields so far."""
 
     run: str
@@ -162,7 +162,7 @@ class RunSnapshot(_Event, kw_only=True, tag="run.snapshot"):
     fields: list[FieldSnapshot]
 
 
-class RunEnded(_Event, kw_only=True, tag="run.ended"):
+class RunEnded(_Event, frozen=True, kw_only=True, tag="run.ended"):
     """The run's one closing event."""
 
     outcome: Outcome
