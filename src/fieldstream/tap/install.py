@@ -2,15 +2,17 @@
 
 Outside of a run, what stands there does what DSPy did.
 
-Touches of DSPy: ``Settings.get``, by which ``with_callbacks`` finds the callbacks of a call. In a run, ours is always
-among them: in front, and not in ``dspy.settings.callbacks``, so that the program finds there what it put there.
+Touches of DSPy: ``Settings.get``, by which ``with_callbacks`` in ``dspy.utils.callback`` finds the callbacks of a call. In a
+run, ours is always among them, in front. Whoever else looks finds what the program put there.
 """
 
 import importlib.util
+import sys
 import threading
 from typing import Any
 
 from dspy.dsp.utils.settings import Settings
+from dspy.utils import callback
 
 from fieldstream.tap import litellm
 from fieldstream.tap.current import current_tap
@@ -39,10 +41,11 @@ def install() -> None:
 
 def _install_callbacks() -> None:
     original = Settings.get
+    asker = vars(callback)
 
     def get(self: Settings, key: str, default: Any = None) -> Any:
         value = original(self, key, default)
-        if key == "callbacks" and (tap := current_tap()) is not None:
+        if key == "callbacks" and sys._getframe(1).f_globals is asker and (tap := current_tap()) is not None:
             return [tap.observer, *(value or [])]
         return value
 

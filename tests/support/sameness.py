@@ -1,0 +1,205 @@
+"""A program called plainly and the same one streamed, against two providers that say the same: what was the difference?"""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import dspy
+import msgspec
+from dspy.utils.usage_tracker import track_usage
+
+import fieldstream
+from fieldstream.events import CallEnded, CallStarted, Event, FieldReset, RunEnded
+from fieldstream.simulator import Answer, simulate
+from fieldstream.tap import to_json
+from tests.support.order import check_order
+from tests.support.values import check_exact
+
+Way = Literal["async", "sync", "thread"]
+"""``acall`` and ``async with``; the plain call and ``with``; the plain call and ``async with``, which runs it in a thread."""
+
+WAYS: tuple[Way, ...] = ("async", "sync", "thread")
+
+_HISTORY = ("prompt", "messages", "kwargs", "outputs", "usage", "cost", "cost_details", "model", "response_model", "model_type")
+
+
+@dataclass
+class Seen:
+    """What came of one call, and what it left behind."""
+
+    result: Any = None
+    error: BaseException | None = None
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    usage: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Streamed(Seen):
+    """Of a streamed one, its events, too."""
+
+    events: list[Event] = field(default_factory=list)
+    run_usage: dict[str, Any] = field(default_factory=dict)
+
+    def calls(self, kind: str) -> list[CallStarted]:
+        return [event for event in self.events if isinstance(event, CallStarted) and event.kind == kind]
+
+    def ended(self, call: str) -> CallEnded:
+        return next(event for event in self.events if isinstance(event, CallEnded) and event.call == call)
+
+    def of(self, kind: type[Event]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def resets(self) -> list[tuple[str, str]]:
+        return [(event.field, event.reason) for event in self.events if isinstance(event, FieldReset)]
+
+    def texts(self, name: str) -> list[str]:
+        return [event.text for event in self.events if getattr(event, "field", None) == name and hasattr(event, "text")]
+
+
+def same(
+    way: Way,
+    program: Callable[..., Any],
+    answers: Iterable[Answer | str] | Callable[[Any], Answer | str],
+    *,
+    provider: Mapping[str, Any] | None = None,
+    lm: Mapping[str, Any] | None = None,
+    around: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ordered: bool = True,
+    tracked: bool = True,
+    wording: bool = True,
+    **inputs: Any,
+) -> Streamed:
+    """Call the program that ``program()`` makes plainly, and another one streamed; assert that both did the same.
+
+    ``around`` makes the context for both. Without ``ordered``, requests may come in any order; without ``tracked``, DSPy's
+    own usage tracker is not compared with the run's (it does not look into the threads of ``dspy.Parallel``). Without
+    ``wording``, an exception may say it in other words: where the transport words it.
+    """
+    said = answers if callable(answers) else list(answers)
+    inputs = inputs or {"question": "Why is the sky blue?"}
+
+    def see(call: Callable[[Any, Mapping[str, Any], Any], None], seen: Any) -> Any:
+        with simulate(said if callable(said) else list(said), **(provider or {})) as server:
+            model = dspy.LM(server.model, **server.lm_kwargs, **{"cache": False, **(lm or {})})
+            with dspy.context(lm=model), around(), track_usage() as tracker:
+                call(program(), inputs, seen)
+            seen.requests = [_asked(request.body) for request in server.requests]
+            seen.history = _remembered(model)
+            seen.usage = tracker.get_total_tokens()
+        return seen
+
+    plain = see(plainly(way), Seen())
+    streamed = see(streaming(way), Streamed())
+
+    assert type(streamed.error) is type(plain.error), f"{streamed.error!r} instead of {plain.error!r}"
+    if wording:
+        assert _without_port(streamed.error) == _without_port(plain.error)
+    assert type(streamed.result) is type(plain.result)
+    assert to_json(streamed.result) == to_json(plain.result)
+    if ordered:
+        assert streamed.requests == plain.requests
+        assert streamed.history == plain.history
+    else:
+        assert sorted(map(_key, streamed.requests)) == sorted(map(_key, plain.requests))
+        assert sorted(map(_key, streamed.history)) == sorted(map(_key, plain.history))
+    assert streamed.usage == plain.usage
+    if tracked:
+        assert streamed.run_usage == plain.usage
+    check_run(streamed)
+    return streamed
+
+
+def stream(way: Way, program: Any, lm: Any, **inputs: Any) -> Streamed:
+    """Stream the program, and check what holds for every run."""
+    streamed = Streamed()
+    with dspy.context(lm=lm), track_usage() as tracker:
+        streaming(way)(program, inputs or {"question": "Why is the sky blue?"}, streamed)
+    streamed.usage = tracker.get_total_tokens()
+    streamed.history = _remembered(lm)
+    check_run(streamed)
+    return streamed
+
+
+def check_run(streamed: Streamed) -> None:
+    """What holds for the events of every run that went to its end."""
+    check_order(streamed.events)
+    check_exact(streamed.events)
+    end = streamed.events[-1]
+    assert isinstance(end, RunEnded)
+    assert msgspec.json.decode(msgspec.json.encode(end.usage)) == to_json(streamed.run_usage)
+    if streamed.error is None:
+        assert end.outcome == "completed"
+        assert end.result == to_json(streamed.result)
+    else:
+        assert end.outcome == "failed"
+        assert end.error is not None
+        assert end.error.kind == type(streamed.error).__name__
+
+
+def plainly(way: Way) -> Callable[[Any, Mapping[str, Any], Seen], None]:
+    async def awaited(program: Any, inputs: Mapping[str, Any], seen: Seen) -> None:
+        try:
+            seen.result = await getattr(program, "acall", program)(**inputs)
+        except BaseException as error:
+            seen.error = error
+
+    def called(program: Any, inputs: Mapping[str, Any], seen: Seen) -> None:
+        try:
+            seen.result = program(**inputs)
+        except BaseException as error:
+            seen.error = error
+
+    if way == "async":
+        return lambda program, inputs, seen: asyncio.run(awaited(program, inputs, seen))
+    return called
+
+
+def streaming(way: Way) -> Callable[[Any, Mapping[str, Any], Streamed], None]:
+    async def awaited(program: Any, inputs: Mapping[str, Any], seen: Streamed) -> None:
+        watch = fieldstream.Streamer(program, mode="async" if way == "async" else "thread")
+        async with watch(**inputs) as run:
+            seen.events = [event async for event in run]
+            try:
+                seen.result = await run.wait()
+            except BaseException as error:
+                seen.error = error
+            seen.run_usage = run.usage
+
+    def called(program: Any, inputs: Mapping[str, Any], seen: Streamed) -> None:
+        with fieldstream.stream(program, **inputs) as run:
+            seen.events = list(run)
+            try:
+                seen.result = run.wait()
+            except BaseException as error:
+                seen.error = error
+            seen.run_usage = run.usage
+
+    if way == "sync":
+        return called
+    return lambda program, inputs, seen: asyncio.run(awaited(program, inputs, seen))
+
+
+def chat(**fields: str) -> str:
+    """An answer as the chat adapter asks for it."""
+    return "".join(f"[[ ## {name} ## ]]\n{value}\n\n" for name, value in fields.items()) + "[[ ## completed ## ]]"
+
+
+def _remembered(lm: dspy.BaseLM) -> list[dict[str, Any]]:
+    return [{key: entry[key] for key in _HISTORY if key in entry} for entry in lm.history]
+
+
+def _asked(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if key not in ("stream", "stream_options")}
+
+
+def _key(value: Any) -> str:
+    return msgspec.json.encode(to_json(value), order="deterministic").decode()
+
+
+def _without_port(error: BaseException | None) -> str:
+    """What the exception says, without its provider's port."""
+    return re.sub(r"127\.0\.0\.1:\d+", "provider", str(error))
