@@ -1,8 +1,8 @@
 """Following a log with a cursor: for a task of an event loop, and for a thread."""
 
 import asyncio
-import contextlib
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Protocol
 
@@ -29,6 +29,7 @@ class Cursor:
         self.after = after
         self._log = log
         self._merge = merge
+        self._at_once = False
 
     def take(self) -> list[Event]:
         """What came since, without waiting; perhaps nothing."""
@@ -38,8 +39,16 @@ class Cursor:
         return events
 
     async def next(self) -> list[Event]:
-        """What comes next, as soon as there is any; empty only after the closing event."""
+        """What comes next, as soon as there is any; empty only after the closing event.
+
+        Whoever is cancelled here has taken nothing, and may ask again.
+        """
+        if self._at_once:
+            # It need not wait, twice in a row. A reader that never catches up must leave its loop to others, too.
+            await asyncio.sleep(0)
+        self._at_once = True
         while not (events := self.take()):
+            self._at_once = False
             if not await ready(lambda wake: self._log.wait(self.after, wake), self._log.forget):
                 return self.take()
         return events
@@ -51,16 +60,42 @@ class Cursor:
                 return self.take()
         return events
 
-    async def follow(self) -> AsyncIterator[Event]:
+    def follow(self) -> AsyncIterator[Event]:
         """Every event until the closing one."""
-        while events := await self.next():
-            for event in events:
-                yield event
+        return _Following(self)
 
     def follow_blocking(self) -> Iterator[Event]:
         """As ``follow``, for a thread."""
-        while events := self.next_blocking():
-            yield from events
+        return _FollowingBlocking(self)
+
+
+# No generators: where an `anext` was cancelled the next goes on, and one that is dropped needs no closing.
+
+
+class _Following(AsyncIterator[Event]):
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+        self._unread: deque[Event] = deque()
+
+    async def __anext__(self) -> Event:
+        if not self._unread:
+            self._unread.extend(await self._cursor.next())
+            if not self._unread:
+                raise StopAsyncIteration
+        return self._unread.popleft()
+
+
+class _FollowingBlocking(Iterator[Event]):
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+        self._unread: deque[Event] = deque()
+
+    def __next__(self) -> Event:
+        if not self._unread:
+            self._unread.extend(self._cursor.next_blocking())
+            if not self._unread:
+                raise StopIteration
+        return self._unread.popleft()
 
 
 Wait = Callable[[Callable[[], None]], bool]
@@ -73,7 +108,6 @@ async def ready(wait: Wait, forget: Forget) -> bool:
     A wake may come for nothing new (what it told of was read meanwhile): look, and wait again.
     """
     loop = asyncio.get_running_loop()
-    home = threading.get_ident()
     future = loop.create_future()
 
     def arrive() -> None:
@@ -81,12 +115,13 @@ async def ready(wait: Wait, forget: Forget) -> bool:
             future.set_result(None)
 
     def wake() -> None:
-        if threading.get_ident() == home:
+        if _runs_here(loop):
             arrive()
-        else:
-            # The reader's loop may have been closed while it waited: then there is nobody left to wake.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(arrive)
+            return
+        try:
+            loop.call_soon_threadsafe(arrive)
+        except RuntimeError:
+            pass  # The loop was closed while its reader waited: there is nobody left to wake.
 
     if not wait(wake):
         return False
@@ -95,6 +130,13 @@ async def ready(wait: Wait, forget: Forget) -> bool:
     finally:
         forget(wake)
     return True
+
+
+def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
 
 
 def ready_blocking(wait: Wait, forget: Forget) -> bool:

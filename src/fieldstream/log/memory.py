@@ -40,7 +40,9 @@ class _Text:
         """The text of the pieces ``first`` to ``last``, both included."""
         joined = len(self._offsets)
         if first >= joined:
-            return self._tail[first - joined] if first == last else "".join(self._tail[first - joined : last - joined + 1])
+            return (
+                self._tail[first - joined] if first == last else "".join(self._tail[first - joined : last - joined + 1])
+            )
         parts: list[str] = []
         while first <= last and first < joined:
             index = first // _PIECES_PER_BLOCK
@@ -81,7 +83,8 @@ class MemoryLog:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._began = clock()
-        self._lock = threading.Lock()
+        # Reentrant: a waiting task that is collected forgets its wait from wherever that happens, perhaps from in here.
+        self._lock = threading.RLock()
         # One entry an event: its text's number (or, below zero, which event it is), its piece, and when.
         self._source = array("i")
         self._piece = array("I")
@@ -122,6 +125,8 @@ class MemoryLog:
     def append(self, text: int, piece: str) -> None:
         """Append a delta of the text that ``open_text`` gave this handle for."""
         with self._lock:
+            if self._ended:
+                raise RuntimeError("a delta came after the run's closing event; the log is complete")
             self._enter(text, self._texts[text].append(piece), self._clock() - self._began)
 
     def _enter(self, source: int, piece: int, at: float) -> None:
@@ -161,7 +166,7 @@ class MemoryLog:
         """
         events: list[Event] = []
         with self._lock:
-            position = after + 1
+            position = max(after, -1) + 1
             count = len(self._source)
             while position < count and len(events) < limit:
                 source = self._source[position]
