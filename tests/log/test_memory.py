@@ -15,8 +15,7 @@ from fieldstream.log import MemoryLog
 
 BLOCK = 512
 
-# One step of a writer: an event of its own, or a piece of one of three texts.
-Step = tuple[str, int | str]
+# The steps of a writer: an event of its own, or a piece of one of three texts.
 pieces = st.text(max_size=6)
 steps = st.lists(
     st.tuples(st.just("status"), st.text(max_size=3)) | st.tuples(st.sampled_from("abc"), pieces), max_size=60

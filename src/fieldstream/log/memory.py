@@ -1,6 +1,6 @@
 """A run's log in memory.
 
-The text of a field is kept once, in blocks; a delta is three numbers (which field, which piece of its text, when), not an
+The text of a field is kept once, in blocks; a delta is three numbers (which field, which piece of its text, when), no
 object: events are made anew for each reader. So a finished log weighs about as much as the text it holds.
 """
 
@@ -26,7 +26,7 @@ class _Text:
         self.delta = delta
         self._tail: list[str] = []
         self._blocks: list[str] = []
-        # Where each joined piece begins in its block. Every block holds the same number of pieces, but perhaps the last.
+        # Where each joined piece begins in its block. Every block but the last holds the same number of pieces.
         self._offsets = array("I")
 
     def append(self, piece: str) -> int:
@@ -73,8 +73,8 @@ class _Text:
 class MemoryLog:
     """Where a run's events are kept while the process lives. Writers and readers may be in any threads.
 
-    A writer says ``record`` and ``append`` and then ``flush``, which wakes whoever waits. A reader asks ``read`` for what
-    comes after its cursor, and ``wait`` to be called when there may be more.
+    A writer says ``record`` and ``append`` and then ``flush``, which wakes whoever waits. A reader asks ``read`` for
+    what comes after its cursor, and ``wait`` to be called when there may be more.
     """
 
     wants_chunks = False
