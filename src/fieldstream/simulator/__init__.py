@@ -57,9 +57,9 @@ def serve_forever(
     Raises `OSError` where it cannot listen.
     """
     with Provider(answers, options, host=host, port=port) as provider:
-        if ready is not None:
-            ready(provider)
         try:
+            if ready is not None:
+                ready(provider)
             threading.Event().wait()
         except KeyboardInterrupt:
             pass

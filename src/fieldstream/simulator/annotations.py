@@ -71,7 +71,7 @@ class _Reader:
             return {"enum": [ast.literal_eval(token) for token in self._until("]") if token != ","]}
         args: list[Schema] = []
         while self._peek() != "]":
-            args.append({} if self._peek() == "." else self.python())
+            args.append(self.python())
             self._skip(",")
         self._next()
         return _generic(name, args)

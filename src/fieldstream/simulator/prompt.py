@@ -28,7 +28,7 @@ _KEYWORDS = {
 _NOTE = "        # note: the value you produce "
 _HEADER = re.compile(r"^\[\[ ## (\w+) ## \]\]\n", re.MULTILINE)
 _OBJECTIVE = re.compile(r"^In adhering to this structure, your objective is: *\n(?: {8}.*\n|\s*\n)*", re.MULTILINE)
-_STEP = re.compile(r"^(?:\[\[ ## tool_name_\d+ ## \]\]|<tool_name_\d+>|\W*tool_name_\d+\W)", re.MULTILINE)
+_STEP = re.compile(r"^(?:\[\[ ## tool_name_\d+ ## \]\]|<tool_name_\d+>|tool_name_\d+:)", re.MULTILINE)
 _QUESTIONS = ("question", "query", "topic", "task", "request", "prompt", "input", "text")
 _NO_QUESTIONS = ("trajectory", "history", "tools", "tool_call_results")
 _TAGGED = re.compile(r"^<(\w+)>\n(.*?)\n</\1>$", re.MULTILINE | re.DOTALL)
@@ -41,6 +41,8 @@ class Output:
     name: str
     schema: Schema
     kind: str = "str"
+    nested: bool = False
+    """Whether XML elements are asked for within it, rather than JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +100,11 @@ def _outputs(request: ChatRequest, system: str, user: str, kind: Format) -> list
         for match in _FIELD.finditer(listing):
             name, annotation, _ = match.groups()
             rest = listing[match.end() :].partition("\n")[2].partition("\n")[0]
-            schema = _noted(system, name, kind) or from_python(annotation)
+            schema = _noted(system, name, kind) or _named(system, name, annotation)
             if rest.startswith("Constraints: "):
                 schema |= {_KEYWORDS[word]: float(number) for word, number in _CONSTRAINT.findall(rest)}
-            named[name] = Output(name, _filled(schema, _nested(user, name)), annotation)
+            structure = _nested(user, name)
+            named[name] = Output(name, _filled(schema, structure or {}), annotation, structure is not None)
     schema = _response_schema(request)
     if schema is not None:
         definitions = schema.get("$defs", {})
@@ -121,9 +124,6 @@ def _response_schema(request: ChatRequest) -> Schema | None:
 
 def _noted(system: str, name: str, kind: Format) -> Schema:
     """The schema in the note beside a field's place: DSPy writes one for every type but `str`."""
-    baml = re.search(rf"Output field `{name}` should be of type: (.*?)\n\n?\[\[ ##", system, re.DOTALL)
-    if baml:
-        return from_baml(baml[1])
     for line in system.splitlines():
         before, note, said = line.partition(f"{{{name}}}{_NOTE}")
         if not note:
@@ -144,15 +144,30 @@ def _from_note(said: str) -> Schema:
     return {}
 
 
-def _nested(user: str, name: str) -> Schema:
-    """The schema that a nested XML structure suggests: which elements there are, not their types."""
+def _named(system: str, name: str, annotation: str) -> Schema:
+    """The schema by the type's name, or by what BAML's notation says of it where the name says too little."""
+    schema = from_python(annotation)
+    noted = re.search(rf"Output field `{name}` should be of type: (.*?)\n\n?\[\[ ##", system, re.DOTALL)
+    return from_baml(noted[1]) if noted and not _is_known(schema) else schema
+
+
+def _is_known(schema: Schema) -> bool:
+    choices: list[Schema] = schema.get("anyOf", [])
+    parts = [schema[key] for key in ("items", "additionalProperties") if schema.get(key) not in (None, True)]
+    return bool(schema) and all(map(_is_known, [*parts, *choices]))
+
+
+def _nested(user: str, name: str) -> Schema | None:
+    """The schema that a nested XML structure suggests: which elements there are, not their types. `None`: there is
+    no such structure.
+    """
     structure = user.partition("Use this nested XML structure:")[2]
     try:
         elements = ElementTree.fromstring(f"<all>{structure}</all>")
     except ElementTree.ParseError:
-        return {}
+        return None
     found = elements.find(name)
-    return {} if found is None else _from_xml(found)
+    return None if found is None else _from_xml(found)
 
 
 def _filled(schema: Schema, structure: Schema) -> Schema:

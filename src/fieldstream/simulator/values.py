@@ -1,5 +1,6 @@
 """Values that fit a JSON Schema and sound like their names: `age` is a number of years, `sources` are addresses."""
 
+import math
 import random
 import re
 from typing import Any, cast
@@ -7,8 +8,8 @@ from typing import Any, cast
 from fieldstream.simulator import prose
 from fieldstream.simulator.annotations import Schema
 
-_DEPTH = 6
-"""Objects in objects: deeper than this, what may be empty is left empty."""
+_DEPTH = 4
+"""Values in values: deeper than this, what may be empty is left empty."""
 
 _NAMES = ("Ada Lovelace", "Grace Hopper", "Émilie du Châtelet", "Alan Turing", "Søren Kierkegaard", "Mary Somerville")
 _CITIES = ("Lisbon", "Zürich", "Kyoto", "Reykjavík", "Montréal", "Nairobi")
@@ -113,7 +114,7 @@ class _Inventor:
         if prefix := schema.get("prefixItems"):
             return [self.value(name, part, depth + 1) for part in prefix]
         low, high = int(schema.get("minItems", 0)), int(schema.get("maxItems", 1 << 20))
-        wanted = 0 if depth >= _DEPTH else self._rng.choice((2, 3, 3, 4))
+        wanted = self._rng.choice((2, 3, 3, 4)) if depth < 2 else 2 if depth < _DEPTH else 0
         single = re.sub(r"(?<=.)s$", "", name)
         made: list[Any] = []
         for index in range(max(low, min(high, wanted))):
@@ -124,19 +125,14 @@ class _Inventor:
         return made
 
     def _number(self, name: str, schema: Schema, *, whole: bool) -> float:
-        low, high = _range(name, whole=whole)
-        low = max(low, schema["minimum"]) if "minimum" in schema else low
-        if (above := schema.get("exclusiveMinimum")) is not None:
-            low = max(low, above + (1 if whole else 0.01))
-        high = min(high, schema["maximum"]) if "maximum" in schema else max(high, low)
-        if (below := schema.get("exclusiveMaximum")) is not None:
-            high = min(high, below - (1 if whole else 0.01))
-        low = min(low, high) if "minimum" not in schema and "exclusiveMinimum" not in schema else low
-        step = schema.get("multipleOf")
-        value = low + (max(high, low) - low) * self._rng.random()
-        if step:
-            return -(-value // step) * step
-        return round(value) if whole else min(max(round(value, 2), low), max(high, low))
+        low, high = _within(schema, *_range(name, whole=whole), whole=whole)
+        value = low + (high - low) * self._rng.uniform(0.05, 0.95)  # inside: a bound may be excluded
+        if step := schema.get("multipleOf"):
+            value = math.floor(value / step) * step
+            return value if value >= low else value + step
+        if whole:
+            return min(max(round(value), math.ceil(low)), math.floor(high))
+        return round(value, 2) if low < round(value, 2) < high else value
 
     def _string(self, name: str, schema: Schema) -> str:
         made = _FORMATS.get(schema.get("format", "")) or self._named(name)
@@ -188,6 +184,18 @@ class _Inventor:
         """A value of no known type: a number where the name sounds like one."""
         low, high = _range(name, whole=True)
         return round(low + (high - low) * self._rng.random()) if (low, high) != (1, 100) else self._named(name)
+
+
+def _within(schema: Schema, natural_low: float, natural_high: float, *, whole: bool) -> tuple[float, float]:
+    """Between what numbers a value lies: the natural ones where the schema's bounds allow them."""
+    beyond = 1 if whole else 0
+    lows = [schema[key] + more for key, more in (("minimum", 0), ("exclusiveMinimum", beyond)) if key in schema]
+    highs = [schema[key] - more for key, more in (("maximum", 0), ("exclusiveMaximum", beyond)) if key in schema]
+    low, high = max([natural_low, *lows]), min([natural_high, *highs])
+    if low < high or (whole and low == high):
+        return low, high
+    low = max(lows) if lows else min(highs) - 10
+    return low, min(highs) if highs else low + 10
 
 
 def _range(name: str, *, whole: bool) -> tuple[float, float]:

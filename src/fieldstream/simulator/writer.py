@@ -1,6 +1,6 @@
 """What the provider writes when nobody tells it what to say: an answer in the format that the request asks for.
 
-The same messages and seed give the same answer, streamed or not.
+The same messages, temperature and seeds give the same answer, streamed or not.
 """
 
 import json
@@ -17,13 +17,16 @@ from fieldstream.simulator.request import ChatRequest
 from fieldstream.simulator.tools import LAST, Tool, arguments_for, call_for, choose
 from fieldstream.simulator.values import invent
 
-_OBSERVATION = re.compile(r"^\[\[ ## observation_\d+ ## \]\]\n(.*?)(?=\n*^\[\[ ## \w+ ## \]\]|\Z)", re.M | re.S)
+_OBSERVATION = re.compile(
+    r"^(?:\[\[ ## observation_\d+ ## \]\]|<observation_\d+>)\n(.*?)(?=\n*^\[\[ ## \w+ ## \]\]|\n</observation_|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 def write(request: ChatRequest, options: Options) -> Answer:
     """An answer to the request, with as many choices as it asks for."""
     task = read_task(request)
-    content = json.dumps(request.messages, sort_keys=True, default=str)
+    content = json.dumps([request.messages, request.body.get("temperature"), request.body.get("seed")])
     choices = [
         _choice(request, task, options, random.Random(f"{options.seed} {index} {content}"))
         for index in range(request.choices)
@@ -170,8 +173,7 @@ def _plain(output: Output, value: Any) -> str:
 
 def _xml_field(output: Output, value: Any) -> str:
     # Arguments of tools stay JSON, as their prompt asks: elements would lose whether 5 is a number.
-    as_json = output.kind in ("dict", "list", "ToolCalls") or output.name == "next_tool_args"
-    if isinstance(value, dict | list) and not as_json:
+    if isinstance(value, dict | list) and output.nested and output.name != "next_tool_args":
         return _xml(output.name, value)
     return f"<{output.name}>\n{_escaped(_plain(output, value))}\n</{output.name}>"
 
