@@ -1,0 +1,20 @@
+"""Reading an LM's answer as it comes: one incremental parser for each adapter's format."""
+
+from fieldstream.fields.changes import Appended, Change, Closed, FieldParser, Fields, Opened, Withdrawn, Written
+from fieldstream.fields.chat import ChatParser
+from fieldstream.fields.json import JsonParser
+from fieldstream.fields.xml import XmlParser
+
+__all__ = [
+    "Appended",
+    "Change",
+    "ChatParser",
+    "Closed",
+    "FieldParser",
+    "Fields",
+    "JsonParser",
+    "Opened",
+    "Withdrawn",
+    "Written",
+    "XmlParser",
+]

@@ -1,0 +1,439 @@
+r"""The XML format: an element for each field.
+
+``XMLAdapter.parse`` puts a root around the whole text and gives it to ElementTree. What is not well-formed is refused
+as a whole; text outside of elements is nobody's; ``<entry key="name">`` counts as ``<name>``. Of a ``text`` field's
+element
+
+* without children: its text, with references and CDATA resolved, stripped on both sides;
+* with children: its text as it is, then each child as ElementTree writes it out, with the text behind it. When the
+  first child comes, what was shown stripped is withdrawn if whitespace is missing before it;
+* that comes again: the first one, if it had children; else Python's ``str`` of the list of all their stripped texts
+  (before any children of theirs), which is known at the end.
+
+A ``data`` field's literal is the source between the tags of the first such element.
+
+A child with a namespace is shown when it is whole: only then are the declarations known that ElementTree puts on it.
+
+Rules of this file: Expat reads, so that all is resolved and refused as ElementTree does it. It is given whole tags,
+comments and references only: one that it cannot finish it would read again from its start with every feed. So this
+parser looks for their ends itself, once, and holds them until then. Content goes through at once, CDATA too.
+
+============  =====================================================
+``_until``    what is held, or passed on in CDATA, and what ends it
+============  =====================================================
+``""``        content: nothing is held
+``"?"``       markup whose kind is not yet clear
+``"&"``       a reference, to ``;`` or to what cannot be in one
+``">"``       a tag, to the next ``>`` that is not quoted
+``"-->"``     a comment
+``"?>"``      a processing instruction
+``"]]>"``     CDATA: passed on
+============  =====================================================
+"""
+
+import io
+import re
+import xml.etree.ElementTree as ET
+from typing import Final
+from xml.parsers import expat
+
+from fieldstream.fields.changes import Appended, Change, Closed, Fields, Opened, Withdrawn, Written
+
+_MARKUP = re.compile("[<&]")
+_REFERENCE_END = re.compile(r"[;<&\s]")
+_TAG_STOP = re.compile("[\"'>]")
+_CDATA: Final = "<![CDATA["
+_SPECIAL: Final = {_CDATA: "]]>", "<!--": "-->", "<?": "?>"}
+
+
+class XmlParser:
+    """Reads the answer of an ``XMLAdapter`` incrementally."""
+
+    __slots__ = (
+        "_again",
+        "_again_text",
+        "_blank",
+        "_builder",
+        "_changes",
+        "_child",
+        "_depth",
+        "_done",
+        "_exotic",
+        "_expat",
+        "_field",
+        "_fields",
+        "_held",
+        "_lead",
+        "_length",
+        "_literal",
+        "_mixed",
+        "_quote",
+        "_said",
+        "_seen",
+        "_shown",
+        "_tag",
+        "_texts",
+        "_until",
+        "_wary",
+    )
+
+    def __init__(self, fields: Fields) -> None:
+        self._fields = dict(fields)
+        self._seen: set[str] = set()
+        self._done = False
+        self._changes: list[Change] = []
+        # What Expat was not given yet.
+        self._until = ""
+        self._held: list[str] = []
+        self._quote = ""
+        # The field that is being read. `_said` is its text up to this feed, `_shown` what this feed adds to it.
+        self._depth = 0
+        self._field = ""
+        self._literal = False
+        self._said = io.StringIO()
+        self._shown: list[str] = []
+        self._length = 0  # of both
+        # Stripping: the whitespace before the text (once there is text), and since.
+        self._lead: str | None = None
+        self._blank: list[str] = []
+        # Children: whether there are any; the start of the innermost while it may be empty; the outermost as a tree.
+        self._mixed = False
+        self._tag = ""
+        self._builder: ET.TreeBuilder | None = None
+        self._child = 0  # the text's length where the outermost one began
+        self._exotic = False  # it is shown when it is whole
+        self._wary = False  # so are all that follow: to be wrong once is enough
+        # Repeated elements: the text of the first, then of the others; and whose text is being read.
+        self._texts: dict[str, list[str]] = {}
+        self._again = ""
+        self._again_text: list[str] = []
+        parser = expat.ParserCreate(namespace_separator="}")
+        parser.buffer_text = True  # one call for adjacent text; whatever there is comes at the end of each `Parse`
+        if hasattr(parser, "SetReparseDeferralEnabled"):  # Expat 2.6
+            parser.SetReparseDeferralEnabled(False)
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._data
+        self._expat: expat.XMLParserType | None = parser
+        parser.Parse("<dspy_root>", False)
+
+    def feed(self, text: str) -> list[Change]:
+        if self._done:
+            raise RuntimeError("feed after finish: make a new parser for each answer")
+        if self._expat is None:
+            return []
+        try:
+            self._read(text)
+        except (expat.ExpatError, UnicodeEncodeError):
+            self._refuse()
+        return self._flush()
+
+    def finish(self) -> list[Change]:
+        if self._done:
+            return []
+        self._done = True
+        if self._expat is not None:
+            try:
+                self._expat.Parse("".join(self._held) + "</dspy_root>", True)
+            except (expat.ExpatError, UnicodeEncodeError):
+                pass
+            else:
+                self._conclude()
+            self._refuse()
+        if self._field:
+            self._flush_text()
+            self._changes.append(Closed(self._field))
+            self._field = ""
+        return self._flush()
+
+    def _refuse(self) -> None:
+        """Say nothing more; and let go of Expat, which holds on to this parser."""
+        self._expat = None
+        self._held = []
+
+    # From the text to Expat.
+
+    def _read(self, text: str) -> None:
+        at = 0
+        while at < len(text):
+            match self._until:
+                case "":
+                    found = _MARKUP.search(text, at)
+                    end = found.start() if found else len(text)
+                    if end > at:
+                        self._pass(text[at:end])
+                    if found:
+                        self._until = "&" if found[0] == "&" else "?"
+                        self._held = [found[0]]
+                        end += 1
+                    at = end
+                case "?":
+                    at = self._classify(text, at)
+                case "&":
+                    found = _REFERENCE_END.search(text, at)
+                    end = found.end() if found and found[0] == ";" else found.start() if found else len(text)
+                    self._held.append(text[at:end])
+                    at = end
+                    if found:
+                        self._release()
+                case ">":
+                    at = self._read_tag(text, at)
+                case "]]>":
+                    at = self._read_cdata(text, at)
+                case end:
+                    at = self._read_to(end, text, at)
+
+    def _classify(self, text: str, at: int) -> int:
+        start = "".join(self._held)
+        while at < len(text):
+            start += text[at]
+            at += 1
+            if start in _SPECIAL:
+                self._until = _SPECIAL[start]
+                if start == _CDATA:
+                    self._held = []
+                    self._pass(start)
+                    self._held = [""]
+                else:
+                    self._held = [start]
+                return at
+            if not any(special.startswith(start) for special in _SPECIAL):
+                self._until = ">"
+                self._held = [start[:-1]]
+                return at - 1
+        self._held = [start]
+        return at
+
+    def _read_tag(self, text: str, at: int) -> int:
+        start = at
+        while at < len(text):
+            if self._quote:
+                end = text.find(self._quote, at)
+                if end < 0:
+                    break
+                self._quote = ""
+            else:
+                found = _TAG_STOP.search(text, at)
+                if found is None:
+                    break
+                end = found.start()
+                if found[0] == ">":
+                    self._held.append(text[start : end + 1])
+                    self._release()
+                    return end + 1
+                self._quote = found[0]
+            at = end + 1
+        self._held.append(text[start:])
+        return len(text)
+
+    def _read_to(self, mark: str, text: str, at: int) -> int:
+        """Hold what comes before the mark, which may have begun in an earlier feed."""
+        tail = "".join(self._held[-2:])[-2:] if len(self._held) > 2 else "".join(self._held[1:])[-2:]
+        end = (tail + text[at:]).find(mark)
+        if end < 0:
+            self._held.append(text[at:])
+            return len(text)
+        end += at - len(tail) + len(mark)
+        self._held.append(text[at:end])
+        self._release()
+        return end
+
+    def _read_cdata(self, text: str, at: int) -> int:
+        tail = self._held[0]
+        end = (tail + text[at:]).find("]]>")
+        if end < 0:
+            self._held = [(tail + text[at:])[-2:]]
+            end = len(text)
+        else:
+            self._until = ""
+            self._held = []
+            end += at - len(tail) + 3
+        self._pass(text[at:end])
+        return end
+
+    def _release(self) -> None:
+        held = "".join(self._held)
+        self._until = ""
+        self._held = []
+        self._pass(held)
+
+    def _pass(self, text: str) -> None:
+        """Give Expat a piece that it can read to its end, and take it down if it is a part of a literal."""
+        inside = self._literal
+        self._expat.Parse(text, False)  # pyright: ignore[reportOptionalMemberAccess]
+        if inside and self._literal:
+            self._put(text)
+
+    # From Expat to the fields.
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth == 2:
+            field = attributes.get("key", name) if name == "entry" else name
+            if field not in self._fields:
+                return
+            if field not in self._seen:
+                self._seen.add(field)
+                self._open(field)
+            elif field in self._texts:
+                self._again = field
+        elif self._again:
+            self._end_again()
+        elif self._field and not self._literal:
+            self._start_child(name, attributes)
+
+    def _end(self, name: str) -> None:
+        self._depth -= 1
+        if self._depth > 1:
+            if self._field and not self._literal:
+                self._end_child(name)
+        elif self._depth == 1:
+            if self._again:
+                self._end_again()
+            if self._field:
+                self._close()
+
+    def _data(self, text: str) -> None:
+        if self._field:
+            if self._literal:
+                return
+            if self._mixed:
+                self._data_among_children(text)
+                return
+            body = text.rstrip()
+            if body:
+                blank = text[len(body) :]
+                if self._lead is None:
+                    stripped = body.lstrip()
+                    self._lead = "".join(self._blank) + body[: len(body) - len(stripped)]
+                    body = stripped
+                elif self._blank:
+                    self._blank.append(body)
+                    body = "".join(self._blank)
+                self._blank = [blank] if blank else []
+                self._put(body)
+            else:
+                self._blank.append(text)
+        elif self._again:
+            self._again_text.append(text)
+
+    def _open(self, field: str) -> None:
+        self._field = field
+        self._literal = self._fields[field] == "data"
+        self._said = io.StringIO()
+        self._length = 0
+        self._lead = None
+        self._blank = []
+        self._mixed = False
+        self._wary = False
+        self._changes.append(Opened(field))
+
+    def _close(self) -> None:
+        field = self._field
+        self._flush_text()
+        if not self._literal and not self._mixed:
+            self._texts[field] = [self._said.getvalue()]
+        self._changes.append(Closed(field))
+        self._field = ""
+        self._literal = False
+        self._builder = None
+
+    def _put(self, text: str) -> None:
+        self._shown.append(text)
+        self._length += len(text)
+
+    def _flush_text(self) -> None:
+        if self._shown:
+            text = "".join(self._shown)
+            self._shown = []
+            if text:
+                if self._literal:
+                    self._changes.append(Written(self._field, text))
+                else:
+                    self._said.write(text)
+                    self._changes.append(Appended(self._field, text))
+
+    def _flush(self) -> list[Change]:
+        self._flush_text()
+        changes = self._changes
+        self._changes = []
+        return changes
+
+    def _say_anew(self, text: str) -> None:
+        """The field's text up to here is this, and not what was shown."""
+        if self._said.tell():
+            self._changes.append(Withdrawn(self._field))
+            self._said = io.StringIO()
+        self._shown = [text]
+        self._length = len(text)
+
+    # Children.
+
+    def _start_child(self, name: str, attributes: dict[str, str]) -> None:
+        if not self._mixed:
+            self._mixed = True
+            blank = "".join(self._blank)
+            if self._lead:
+                self._say_anew(self._lead + self._said.getvalue() + "".join(self._shown) + blank)
+            elif blank:
+                self._put(blank)
+        if self._builder is None:
+            self._builder = ET.TreeBuilder()
+            self._child = self._length
+            self._exotic = self._wary
+        # Where Expat has a namespace's name before "}", ElementTree has it in braces.
+        tag = "{" + name if "}" in name else name
+        attrs = {"{" + key if "}" in key else key: value for key, value in attributes.items()}
+        self._builder.start(tag, attrs)
+        if not self._exotic and ("}" in name or any("}" in key for key in attributes)):
+            self._exotic = True
+            if self._length > self._child:
+                self._wary = True
+                before = (self._said.getvalue() + "".join(self._shown))[: self._child]
+                if self._said.tell() > self._child:
+                    self._say_anew(before)
+                else:
+                    self._shown = [before[self._said.tell() :]]
+                    self._length = self._child
+            self._tag = ""
+        if not self._exotic:
+            self._fill_tag()
+            self._tag = ET.tostring(ET.Element(tag, attrs), "unicode").removesuffix(" />")
+
+    def _fill_tag(self) -> None:
+        """The innermost child is not empty."""
+        if self._tag:
+            self._put(self._tag + ">")
+            self._tag = ""
+
+    def _end_child(self, name: str) -> None:
+        if self._builder is None:
+            return
+        self._builder.end("{" + name if "}" in name else name)
+        if not self._exotic:
+            self._put(self._tag + " />" if self._tag else f"</{name}>")
+            self._tag = ""
+        if self._depth == 2:
+            if self._exotic:
+                self._put(ET.tostring(self._builder.close(), "unicode"))
+            self._builder = None
+
+    def _data_among_children(self, text: str) -> None:
+        if self._builder is not None:
+            self._builder.data(text)
+            if self._exotic:
+                return
+            self._fill_tag()
+        self._put(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+    # Repeated elements.
+
+    def _end_again(self) -> None:
+        self._texts[self._again].append("".join(self._again_text).strip())
+        self._again = ""
+        self._again_text = []
+
+    def _conclude(self) -> None:
+        for field, texts in self._texts.items():
+            if len(texts) > 1:
+                self._changes += [Withdrawn(field), Appended(field, str(texts)), Closed(field)]
