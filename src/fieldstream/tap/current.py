@@ -9,7 +9,7 @@ copy all of the global configuration, keeps a later ``dspy.configure`` visible t
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import Token
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +37,15 @@ def restore(token: Token[Any]) -> None:
 
 
 @contextmanager
-def tapped(tap: "Tap", **settings: Any) -> Iterator[None]:
-    """Code in this block belongs to the tap's run, and sees these DSPy settings."""
-    token = override(**{_KEY: tap}, **settings)
+def overriding(**settings: Any) -> Iterator[None]:
+    """Code in this block sees these DSPy settings."""
+    token = override(**settings)
     try:
         yield
     finally:
         restore(token)
+
+
+def tapped(tap: "Tap", **settings: Any) -> AbstractContextManager[None]:
+    """Code in this block belongs to the tap's run, and sees these DSPy settings."""
+    return overriding(**{_KEY: tap}, **settings)

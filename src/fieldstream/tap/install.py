@@ -32,8 +32,9 @@ def install() -> None:
         litellm.install()
         install_httpcore()
         if importlib.util.find_spec("dspy.clients.execution") is not None:  # DSPy 3.4 and later
-            from fieldstream.tap import engine
+            from fieldstream.tap import attempts, engine
 
+            attempts.install()
             engine.install()
             install_native()
         _installed = True

@@ -1,0 +1,93 @@
+"""The attempts of an LM's call (DSPy 3.4 and later): in a run, each has an engine that streams inside.
+
+Retries, candidates, caching, usage and history around them stay DSPy's own.
+
+Touches of DSPy: ``dspy.clients.execution._attempt`` and ``_aattempt`` (wrapped; one call is one attempt, by ``backend``, for a
+``request`` that is ``None`` where the backend takes no canonical one; ``results`` holds one entry for each earlier candidate,
+and an attempt adds what it used); and the module's ``time``, with which its retries sleep.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dspy.clients import execution
+
+from fieldstream.tap.current import current_tap, overriding
+from fieldstream.tap.engine import AsyncStreamingEngine, StreamingEngine
+from fieldstream.tap.tap import LmCall, Tap
+
+
+def _wrap(original: Callable[..., None]) -> Callable[..., None]:
+    def attempt(lm: Any, call: Any, backend: Any, request: Any, provider: Any, state: Any, results: Any) -> None:
+        tap = current_tap()
+        if tap is None:
+            return original(lm, call, backend, request, provider, state, results)
+        with _attempting(tap, StreamingEngine, backend, request, provider, results) as engine:
+            return original(lm, call, engine, request, provider, state, results)
+
+    return attempt
+
+
+def _wrap_async(original: Callable[..., Any]) -> Callable[..., Any]:
+    async def attempt(lm: Any, call: Any, backend: Any, request: Any, provider: Any, state: Any, results: Any) -> None:
+        tap = current_tap()
+        if tap is None:
+            return await original(lm, call, backend, request, provider, state, results)
+        with _attempting(tap, AsyncStreamingEngine, backend, request, provider, results) as engine:
+            return await original(lm, call, engine, request, provider, state, results)
+
+    return attempt
+
+
+@contextmanager
+def _attempting(
+    tap: Tap,
+    streaming: Callable[[Any, LmCall, int, str | None], Any],
+    backend: Any,
+    request: Any,
+    provider: str | None,
+    results: list[Any],
+) -> Iterator[Any]:
+    """One attempt, in this block, by the engine that comes; what it used is accounted for."""
+    lm = tap.observer.active_lm()
+    engine = backend
+    before = len(results)
+    if lm is not None:
+        lm.attempted = True
+        if request is not None and callable(getattr(backend, "stream", None)):
+            lm.begin(before)
+            engine = streaming(backend, lm, before, provider)
+    # An engine of DSPy's own gives up its retries where it sees a stream and has sent something there. Code of the LM's
+    # user, which gets no canonical request, may want to send.
+    settings = {} if request is None else {"send_stream": None}
+    try:
+        with overriding(**settings):
+            yield engine
+    finally:
+        if lm is not None:
+            for result in results[before:]:
+                lm.spent(result.usage)
+
+
+class _Time:
+    """The ``time`` module, as the retries of DSPy's LMs use it: in a run, their sleep ends with a cancel."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+    @staticmethod
+    def sleep(seconds: float) -> None:
+        tap = current_tap()
+        if tap is None:
+            time.sleep(seconds)
+        else:
+            tap.cancellation.sleep(seconds)
+
+
+def install() -> None:
+    """Put the tap in place, once in a process. Outside of a run everything is as before."""
+    execution._attempt = _wrap(execution._attempt)
+    execution._aattempt = _wrap_async(execution._aattempt)
+    execution.time = _Time()
