@@ -17,17 +17,18 @@ _originals: dict[tuple[str, str], Any] = {}
 
 
 def install() -> None:
-    """Put ``streamify`` and its companions in the place of DSPy's: ``dspy.streamify``, ``dspy.streaming.StreamListener`` …
+    """Put ``streamify`` and its companions in the place of DSPy's: ``dspy.streamify`` and those of its streaming.
 
-    A program that took DSPy's names before (``from dspy import streamify``) keeps what it took. Installing again changes
-    nothing.
+    A program that took DSPy's names before (``from dspy import streamify``) keeps what it took. Installing again
+    changes nothing.
     """
-    import dspy  # noqa: F401 (it loads the modules that are changed)
+    import dspy
 
     import fieldstream
 
+    theirs = f"{dspy.__name__}.streaming"
     for module_name, module in tuple(sys.modules.items()):
-        if module_name in ("dspy", "dspy.streaming") or module_name.startswith("dspy.streaming."):
+        if module is dspy or module_name == theirs or module_name.startswith(f"{theirs}."):
             for name in _NAMES:
                 if name in vars(module) and (module_name, name) not in _originals:
                     _originals[module_name, name] = vars(module)[name]

@@ -1,7 +1,7 @@
 """Which fields a wrapped program's consumer listens to."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import dspy
 
@@ -11,9 +11,9 @@ from fieldstream._fields import output_fields
 class StreamListener:
     """Names one output field of a program. It holds no state of a run: one serves any number of runs at once.
 
-    Without ``predict`` or ``predict_name`` it is the field of that name in the program. ``predict`` is a predictor, or a
-    module that holds just one; ``predict_name`` a path of ``named_predictors()``. With ``allow_reuse``, every call of the
-    predictor in a run is heard; without, the first.
+    Without ``predict`` or ``predict_name`` it is the field of that name in the program. ``predict`` is a predictor, or
+    a module that holds just one; ``predict_name`` a path of ``named_predictors()``. With ``allow_reuse``, every call of
+    the predictor in a run is heard; without, the first that writes the field.
     """
 
     def __init__(
@@ -53,22 +53,20 @@ def resolve(program: object, listeners: Sequence[Any]) -> Listening:
     return Listening([_resolve(program, known, listener, names) for listener in listeners], names)
 
 
-def _resolve(
-    program: object, known: dict[str, list[str]], listener: Any, names: dict[str, dspy.Module]
-) -> Listened:
+def _resolve(program: object, known: dict[str, list[str]], listener: Any, names: dict[str, dspy.Module]) -> Listened:
     field = listener.signature_field_name
     path = listener.predict_name
     if listener.predict is not None:
         predictor = _only_predictor(listener.predict, field)
-        found = next((name for name, each in _predictors(program) if each is predictor), None)
+        found = next((name for name, each in predictors(program) if each is predictor), None)
         if found is None and known:
             raise ValueError(
                 f"The listener for {field!r} names a predictor that is not part of {type(program).__name__}; "
                 f"it has: {', '.join(known)}."
             )
         if found is None:
-            # A function's predictors have no names; the listener's gives this one some.
-            found = path or f"predict[{len(names)}]"
+            # A function's predictors have no names; the listener gives this one some.
+            found = next((name for name, each in names.items() if each is predictor), path or f"predict[{len(names)}]")
             names[found] = predictor
         if field not in predictor.signature.output_fields:
             raise ValueError(_no_field(field, found, list(predictor.signature.output_fields)))
@@ -90,24 +88,27 @@ def _resolve(
             f"predict_name: {' or '.join(map(repr, owners))}."
         )
     candidates = ", ".join(f"{each} ({name})" for name, fields in known.items() for each in fields)
-    raise ValueError(f"No predictor of {type(program).__name__} has an output field {field!r}; there are: {candidates}.")
+    raise ValueError(
+        f"No predictor of {type(program).__name__} has an output field {field!r}; there are: {candidates}."
+    )
 
 
 def _only_predictor(module: Any, field: str) -> Any:
     if isinstance(module, dspy.Predict):
         return module
-    predictors = _predictors(module)
-    if len(predictors) != 1:
-        names = ", ".join(name for name, _ in predictors) or "none"
+    held = predictors(module)
+    if len(held) != 1:
+        names = ", ".join(name for name, _ in held) or "none"
         raise ValueError(
             f"The listener for {field!r} needs a predictor, or a module that holds just one; "
             f"{type(module).__name__} holds: {names}."
         )
-    return predictors[0][1]
+    return held[0][1]
 
 
-def _predictors(module: object) -> list[tuple[str, Any]]:
-    return list(module.named_predictors()) if isinstance(module, dspy.Module) else []
+def predictors(module: object) -> list[tuple[str, Any]]:
+    """The predictors of a module, with their paths; none of a function."""
+    return list(cast("Any", module).named_predictors()) if isinstance(module, dspy.Module) else []
 
 
 def _no_field(field: str, predictor: str, fields: list[str]) -> str:

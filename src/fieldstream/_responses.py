@@ -1,40 +1,49 @@
 """The output of a wrapped program in other shapes: as server-sent events, and for code that cannot await."""
 
 import asyncio
+import contextlib
 import contextvars
 import dataclasses
 import json
 import queue
 import threading
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
-from typing import Any
+from typing import Any, cast
 
 import dspy
+import msgspec
 
 from fieldstream._messages import StatusMessage, StreamResponse
 from fieldstream.tap import to_json
 
 
-async def streaming_response(stream: AsyncIterable[Any]) -> AsyncIterator[str]:
-    """The stream as server-sent events, the last of which is ``[DONE]``.
+async def streaming_response(streamer: AsyncIterable[Any]) -> AsyncIterator[str]:
+    """A stream as server-sent events, the last of which is ``[DONE]``.
 
     ``{"prediction": {…}}``, ``{"chunk": …}``, ``{"status": …}``, ``{"field": {…}}``, and ``{"value": …}`` for what the
     program sent or returned besides. A string that is an event already (``data: …``) passes.
     """
-    async for item in stream:
-        yield item if isinstance(item, str) and item.startswith("data:") else f"data: {json.dumps(_data(item))}\n\n"
+    async for item in streamer:
+        yield item if isinstance(item, str) and item.startswith("data:") else f"data: {_encode(_data(item))}\n\n"
     yield "data: [DONE]\n\n"
+
+
+def _encode(data: dict[str, Any]) -> str:
+    try:
+        return msgspec.json.encode(data).decode()
+    except UnicodeEncodeError:  # A lone surrogate: no UTF-8, but as an escape it is JSON.
+        return json.dumps(data)
 
 
 def _data(item: Any) -> dict[str, Any]:
     if isinstance(item, dspy.Prediction):
-        return {"prediction": to_json(dict(item.items(include_dspy=False)))}
+        return {"prediction": to_json(dict(cast("Any", item).items(include_dspy=False)))}
     if isinstance(item, StatusMessage):
         return {"status": item.message}
     if isinstance(item, StreamResponse):
         return {"field": dataclasses.asdict(item)}
     if hasattr(item, "choices") and hasattr(item, "json"):
-        return {"chunk": item.json()}
+        return {"chunk": to_json(item.json())}
     return {"value": to_json(item)}
 
 
@@ -105,7 +114,8 @@ class _Pump:
         self._stopped = True
         task = self._task
         if task is not None and not task.done() and not task.get_loop().is_closed():
-            task.get_loop().call_soon_threadsafe(task.cancel)
+            with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
+                task.get_loop().call_soon_threadsafe(task.cancel)
 
 
 def apply_sync_streaming(async_generator: AsyncIterable[Any]) -> Iterator[Any]:

@@ -6,8 +6,8 @@ It stands where another run has its log. Nothing is merged and nothing is kept: 
 import json
 import threading
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 from fieldstream._listener import Listened
 from fieldstream._messages import StatusMessage, StreamResponse
@@ -19,6 +19,7 @@ from fieldstream.events import (
     FieldDelta,
     FieldEnded,
     FieldReset,
+    FieldStarted,
     ResetReason,
     RunEnded,
     Status,
@@ -28,21 +29,25 @@ from fieldstream.events import (
 class _Field:
     """A field of a call that is listened to."""
 
-    __slots__ = ("call", "literal", "name", "predictor", "reset", "value")
+    __slots__ = ("call", "last", "literal", "name", "predictor", "reset", "value")
 
     def __init__(self, call: str, predictor: str, name: str) -> None:
         self.call = call
         self.predictor = predictor
         self.name = name
         self.reset: ResetReason | None = None
-        self.literal = False
+        """What the next response is to say of those before it."""
+        self.literal: Literal["", "open", "closed"] = ""
+        """Whether the field's literal text has come, and its end."""
         self.value: Any = UNSET
+        self.last: StreamResponse | None = None
+        """Its newest response, as long as that is not handed over and may yet turn out to be its last."""
 
 
 class ValueQueue:
     """Takes what a run says, gives what its consumer asked for. Writers and reader may be in any threads."""
 
-    def __init__(self, listened: list[Listened]) -> None:
+    def __init__(self, listened: Sequence[Listened]) -> None:
         self.wants_chunks = not listened
         self.wants_literals = bool(listened)
         self.caught = False
@@ -50,15 +55,19 @@ class ValueQueue:
         self.cached = False
         """Whether an answer that is listened to came from a cache."""
         self.ended = False
+        """Whether all has come: what is not taken yet is the last."""
+        self._ending = False
         self._listened = listened
-        self._heard: set[int] = set()
-        self._fields: dict[tuple[str, str], _Field] = {}
-        self._predictors: set[str] = set()
-        self._lms: set[str] = set()
+        # By call: the predictors', the fields that are listened to, and of an LM's call the predictor's that made it.
+        self._predictors: dict[str, str] = {}
+        self._fields: dict[str, dict[str, _Field]] = {}
+        self._lms: dict[str, str] = {}
+        # The one call that each listener hears which hears only one.
+        self._heard: dict[int, str] = {}
         self._handles: list[_Field] = []
-        # What came since the last flush; the last response of each field in it may yet turn out to be its last one.
+        # What came since the last flush, and whose responses are in it.
         self._batch: list[object] = []
-        self._last: dict[tuple[str, str], StreamResponse] = {}
+        self._spoken: list[_Field] = []
         self._withheld: object = None
         self._values: deque[object] = deque()
         self._waiters: list[Callable[[], None]] = []
@@ -70,24 +79,29 @@ class ValueQueue:
         if kind is Status:
             self._batch.append(StatusMessage(members["message"]))
         elif kind is RunEnded:
-            self.ended = True
-        elif self._listened:
-            if kind is CallStarted:
-                self._start(members)
-            elif kind is CallEnded:
-                self._end_call(members)
-            elif "field" in members and members.get("candidate", 0) == 0:
-                field = self._fields.get((members["call"], members["field"]))
-                if field is not None:
-                    self._take(field, kind, members)
+            self._ending = True
+        elif not self._listened:
+            return
+        elif kind is CallStarted:
+            self._start_call(members)
+        elif kind is CallEnded:
+            self._end_call(members)
+        elif kind is FieldStarted:
+            self._start_field(members)
+        elif (field := self._field(members)) is not None:
+            if kind is FieldDelta:
+                field.value = members["value"]
+            elif kind is FieldReset:
+                field.reset, field.literal, field.value, field.last = members["reason"], "", UNSET, None
+            elif kind is FieldEnded:
+                self._end_field(field)
 
     def open_text(self, kind: Callable[..., Event], /, **members: Any) -> int:
-        if kind is FieldDelta and members.get("candidate", 0) == 0:
-            field = self._fields.get((members["call"], members["field"]))
-            if field is not None:
-                self._handles.append(field)
-                return len(self._handles) - 1
-        return -1
+        field = self._field(members) if kind is FieldDelta else None
+        if field is None:
+            return -1
+        self._handles.append(field)
+        return len(self._handles) - 1
 
     def append(self, text: int, piece: str) -> None:
         if text >= 0:
@@ -97,12 +111,14 @@ class ValueQueue:
         self._batch.append(chunk)
 
     def literal(self, call: str, field: str, piece: str) -> None:
-        if (listened := self._fields.get((call, field))) is not None:
-            listened.literal = True
+        if (listened := self._fields.get(call, {}).get(field)) is not None:
+            listened.literal = "open"
             self._respond(listened, piece)
 
     def literal_ended(self, call: str, field: str) -> None:
-        if (listened := self._fields.get((call, field))) is not None and listened.literal:
+        listened = self._fields.get(call, {}).get(field)
+        if listened is not None and listened.literal == "open":
+            listened.literal = "closed"
             self._close(listened)
 
     def sent(self, value: object) -> None:
@@ -112,71 +128,78 @@ class ValueQueue:
         self._withheld = self._batch[-1] if self._batch else None
 
     def flush(self) -> None:
-        batch, self._batch, self._last = self._batch, [], {}
-        if batch and batch[-1] is self._withheld and not self.ended:
-            self._keep(batch.pop())
-        if batch or self.ended:
+        batch, self._batch = self._batch, []
+        if batch and batch[-1] is self._withheld and not self._ending:
+            # It goes out with what comes next, which may yet make it its field's last.
+            self._batch.append(batch.pop())
+        spoken, self._spoken = self._spoken, []
+        for field in spoken:
+            if self._batch and field.last is self._batch[0]:
+                self._spoken.append(field)
+            else:
+                field.last = None
+        if batch or self._ending:
             with self._lock:
                 self._values.extend(batch)
+                self.ended = self._ending
                 waiters, self._waiters = self._waiters, []
             for wake in waiters:
                 wake()
 
-    def _keep(self, value: object) -> None:
-        """The last response goes out with what comes next, which may yet make it its field's last."""
-        self._batch.append(value)
-        if isinstance(value, StreamResponse):
-            self._last[value.call_id, value.signature_field_name] = value
+    def _field(self, members: dict[str, Any]) -> _Field | None:
+        """The field that an event is about, if it is listened to; of several candidates, the first one's."""
+        if members.get("candidate"):
+            return None
+        return self._fields.get(members.get("call", ""), {}).get(members.get("field", ""))
 
-    def _start(self, members: dict[str, Any]) -> None:
-        if members["kind"] == "lm" and members["parent"] in self._predictors:
-            self._lms.add(members["call"])
-        if members["kind"] != "predictor":
-            return
-        for number, listened in enumerate(self._listened):
-            if listened.predictor in (None, members["name"]) and (listened.allow_reuse or number not in self._heard):
-                if listened.predictor is not None:
-                    self._heard.add(number)
-                self._predictors.add(members["call"])
-                key = (members["call"], listened.field)
-                self._fields.setdefault(key, _Field(members["call"], members["name"], listened.field))
+    def _start_call(self, members: dict[str, Any]) -> None:
+        call, parent = members["call"], members["parent"]
+        if members["kind"] == "predictor":
+            self._predictors[call] = members["name"]
+        elif members["kind"] == "lm" and parent in self._predictors:
+            self._lms[call] = parent
 
     def _end_call(self, members: dict[str, Any]) -> None:
-        if members["call"] in self._lms and members.get("cached"):
+        call = members["call"]
+        if self._lms.pop(call, None) in self._fields and members.get("cached"):
             self.cached = True
-        if members["call"] in self._predictors:
-            self._predictors.discard(members["call"])
-            for listened in self._listened:
-                self._fields.pop((members["call"], listened.field), None)
+        if self._predictors.pop(call, None) is not None:
+            self._fields.pop(call, None)
 
-    def _take(self, field: _Field, kind: Callable[..., Event], members: dict[str, Any]) -> None:
-        if kind is FieldDelta:
-            field.value = members["value"]
-        elif kind is FieldReset:
-            field.reset = members["reason"]
-            field.literal = False
-            field.value = UNSET
-        elif kind is FieldEnded:
-            if field.literal:
-                return  # The end of the literal text was the end.
-            if field.value is not UNSET:
-                self._respond(field, json.dumps(field.value, ensure_ascii=False))
-            self._close(field)
+    def _start_field(self, members: dict[str, Any]) -> None:
+        call, name = members["call"], members["field"]
+        predictor = self._predictors.get(call)
+        if predictor is None or members["candidate"]:
+            return
+        for number, listened in enumerate(self._listened):
+            if listened.field != name or listened.predictor not in (None, predictor):
+                continue
+            if listened.allow_reuse or self._heard.setdefault(number, call) == call:
+                self._fields.setdefault(call, {}).setdefault(name, _Field(call, predictor, name))
+
+    def _end_field(self, field: _Field) -> None:
+        if field.literal == "closed":
+            return
+        if field.value is not UNSET:
+            if field.literal:  # Its text broke off, and the value was made of something else.
+                field.reset, field.last = "repair", None
+            self._respond(field, json.dumps(field.value, ensure_ascii=False))
+        self._close(field)
 
     def _respond(self, field: _Field, piece: str) -> None:
         self.caught = True
-        response = StreamResponse(field.predictor, field.name, piece, False, field.call, field.reset)
+        field.last = StreamResponse(field.predictor, field.name, piece, False, field.call, field.reset)
         field.reset = None
-        self._batch.append(response)
-        self._last[field.call, field.name] = response
+        self._batch.append(field.last)
+        self._spoken.append(field)
 
     def _close(self, field: _Field) -> None:
-        if (field.call, field.name) not in self._last:
+        if field.last is None:
             self._respond(field, "")
-        last = self._last[field.call, field.name]
-        last.is_last_chunk = True
-        if last is self._withheld:
-            self._withheld = None
+        if field.last is not None:
+            field.last.is_last_chunk = True
+            if field.last is self._withheld:
+                self._withheld = None
 
     # Reading
 
