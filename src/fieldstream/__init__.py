@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         UnknownFieldError,
     )
     from fieldstream._install import install, uninstall
+    from fieldstream._limits import set_thread_limit
     from fieldstream._listener import StreamListener
     from fieldstream._messages import StatusMessage, StatusMessageProvider, StreamResponse
     from fieldstream._responses import apply_sync_streaming, streaming_response
@@ -41,6 +42,7 @@ _HOMES = {
     "apply_sync_streaming": "_responses",
     "emit": "_emit",
     "install": "_install",
+    "set_thread_limit": "_limits",
     "simulate": "simulator",
     "stream": "_stream",
     "streamify": "_streamify",
@@ -66,6 +68,7 @@ __all__ = [
     "apply_sync_streaming",
     "emit",
     "install",
+    "set_thread_limit",
     "simulate",
     "stream",
     "streamify",

@@ -19,7 +19,7 @@ class FieldName(NamedTuple):
 
 
 def output_fields(program: object) -> dict[str, list[str]]:
-    """The program's predictors by path, with their output fields. Empty for a function: it is not known what it calls."""
+    """The program's predictors by path, with their output fields. Nothing is known of a function's."""
     if not isinstance(program, dspy.Module):
         return {}
     return {path: list(predictor.signature.output_fields) for path, predictor in program.named_predictors()}

@@ -6,8 +6,9 @@ import contextvars
 import inspect
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
+from contextlib import closing
 from typing import Any, Literal
 
 import dspy
@@ -15,14 +16,15 @@ import dspy
 from fieldstream import tap
 from fieldstream._errors import RunCancelledError, RunNotEndedError
 from fieldstream.events import Failure, Outcome
+from fieldstream.tap.cancel import cancel_task
 
 Mode = Literal["auto", "async", "thread"]
 
 _GRACE = 0.05
 """How long, in seconds, a leaver waits for a cancelled program to be gone, which it mostly is at once."""
 
-_HEAD_START = 0.005
-"""How long, in seconds, a program waits for its thread's reader to say what it reads; a wrong name stops it before it starts."""
+_HEAD_START = 0.05
+"""How long, in seconds, a program waits for a thread to say what it reads: a wrong name stops it before it starts."""
 
 _CANCELLED = Failure(kind="cancelled", message="the run was cancelled")
 
@@ -30,7 +32,9 @@ _CANCELLED = Failure(kind="cancelled", message="the run was cancelled")
 class Launch:
     """What to run: a program with its inputs, in the context of the one who asked."""
 
-    def __init__(self, program: Callable[..., Any], args: tuple[Any, ...], inputs: Mapping[str, Any], mode: Mode) -> None:
+    def __init__(
+        self, program: Callable[..., Any], args: tuple[Any, ...], inputs: Mapping[str, Any], mode: Mode
+    ) -> None:
         self.program = program
         self.args = args
         self.inputs = dict(inputs)
@@ -57,18 +61,13 @@ class Launch:
         return call(*self.args, **self.inputs)
 
     def call(self) -> Any:
-        """Call the program in this thread: plainly, or where it is to be awaited, in a loop of its own."""
-        result = self.awaitable() if self.mode == "async" else self.program(*self.args, **self.inputs)
-        return asyncio.run(_awaited(result)) if inspect.iscoroutine(result) else result
+        """Call the program in a thread. A coroutine that comes is to be awaited, in a loop of that thread's own."""
+        return self.awaitable() if self.mode == "async" else self.program(*self.args, **self.inputs)
 
     def _is_coroutine_function(self) -> bool:
-        return inspect.iscoroutinefunction(self.program) or (
-            not isinstance(self.program, dspy.Module) and inspect.iscoroutinefunction(getattr(self.program, "__call__", None))
-        )
-
-
-async def _awaited(awaitable: Any) -> Any:
-    return await awaitable
+        if isinstance(self.program, dspy.Module):
+            return False
+        return any(map(inspect.iscoroutinefunction, (self.program, type(self.program).__call__)))
 
 
 class Execution:
@@ -89,6 +88,7 @@ class Execution:
         self.launch = launch
         self._tap = tap.Tap(sink, tap.Names(launch.program, names or {}), status, lm_text=lm_text)
         self._task: asyncio.Task[None] | None = None
+        self._work: Callable[[], None] | None = None
         # Reentrant: a consumer that is collected while its own run ends cancels it from wherever that happens.
         self._lock = threading.RLock()
         self._result: Any = None
@@ -105,10 +105,10 @@ class Execution:
         loop = asyncio.get_running_loop()
         self._tap.recorder.start(self.id, self.launch.name)
         if self.launch.is_async:
-            self._task = loop.create_task(self._drive(), context=self.launch.context)
-            self._tap.root_task = self._task
+            self._task = loop.create_task(self._in_task(), context=self.launch.context)
+            self._task.add_done_callback(self._task_done)
         else:
-            loop.call_soon(tap.threads.start, lambda: self._work(loop))
+            loop.call_soon(self._start_thread, lambda: self._in_thread(loop))
 
     def start_in_thread(self) -> None:
         """Start from a thread. The program begins with ``release``, or shortly after."""
@@ -116,48 +116,79 @@ class Execution:
 
         def work() -> None:
             self._head_start.wait(_HEAD_START)
-            self._work(tap.background_loop())
+            self._in_thread(tap.background_loop())
 
-        tap.threads.start(work)
+        self._start_thread(work)
 
     def release(self) -> None:
         """The reader has said what it reads."""
         self._head_start.set()
 
-    # At work
-
-    async def _drive(self) -> None:
-        task = asyncio.current_task()
+    def _start_thread(self, work: Callable[[], None]) -> None:
+        self._work = work
         try:
+            tap.threads.start(work)
+        except RuntimeError as error:  # The system has no room for another thread.
+            self._end("failed", error=error)
+            self._go()
+
+    # At work, in a task
+
+    async def _in_task(self) -> None:
+        task = self._tap.root_task = asyncio.current_task()
+        try:
+            await asyncio.sleep(0)  # An eager task, too, leaves its reader the time to say what it reads.
             with self._settings():
                 result = await self.launch.awaitable()
-            if pending := self._tap.observer.pending:
-                await asyncio.wait(pending)
+            await self._status_messages()
         except asyncio.CancelledError as error:
             if self._tap.cancellation.requested or (task is not None and task.cancelling()):
                 self._end("cancelled")
             else:
                 self._end("failed", error=error)
+        except GeneratorExit:  # The loop is gone, and left this task where it was.
+            self._end("cancelled")
+            raise
         except BaseException as error:
             self._end("failed", error=error)
-            if not isinstance(error, Exception):
-                raise
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise  # They end the loop, as they do where the program is awaited itself.
         else:
             self._end("completed", result)
         finally:
-            self._gone.set_result(None)
+            for message in self._pending():
+                message.cancel()
 
-    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _status_messages(self) -> None:
+        """Wait for those that are still being worded."""
+        if pending := self._pending():
+            await asyncio.wait(pending)
+
+    def _pending(self) -> list[asyncio.Task[None]]:
+        loop = asyncio.get_running_loop()
+        return [message for message in tuple(self._tap.observer.pending) if message.get_loop() is loop]
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._end("cancelled")  # If it has not ended: the task was cancelled before its first step.
+        if not task.cancelled():
+            task.exception()  # It is known, so that asyncio need not report it.
+        self._go()
+
+    # At work, in a thread
+
+    def _in_thread(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             if not self._tap.cancellation.requested:
                 self.launch.context.run(self._call, loop)
         finally:
-            self._gone.set_result(None)
+            self._go()
 
     def _call(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             with self._settings(), tap.as_anyio_worker(loop):
                 result = self.launch.call()
+                if inspect.iscoroutine(result):
+                    result = asyncio.run(self._awaited(result))
         except BaseException as error:
             if self._tap.cancellation.requested:
                 self._end("cancelled")
@@ -166,6 +197,13 @@ class Execution:
         else:
             self._end("completed", result)
 
+    async def _awaited(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        with closing(coroutine), self._tap.cancellation.cancelling_task():
+            self._tap.root_task = asyncio.current_task()
+            result = await coroutine
+            await self._status_messages()
+            return result
+
     def _settings(self) -> Any:
         # A listener that listens to no predictor keeps `Predict` from handing the outlet to its LM.
         return tap.tapped(self._tap, send_stream=self._tap.outlet, stream_listeners=[_NoListener()])
@@ -173,18 +211,15 @@ class Execution:
     # Ending
 
     def cancel(self) -> None:
-        """End the run now, and what it does as soon as that can be. From any thread; again, or after the end, nothing."""
+        """End the run now, and what it does as soon as that can be. Any thread may; after the end it does nothing."""
         self._end("cancelled")
-        if self.outcome != "cancelled" or self._gone.done():
+        if self.outcome != "cancelled" or self._gone.done() or not self._tap.cancellation.request():
             return
-        self._tap.cancellation.request()
         self._head_start.set()
         if self._task is not None:
-            loop = self._task.get_loop()
-            if _running_loop() is loop:
-                self._task.cancel()
-            elif not loop.is_closed():
-                loop.call_soon_threadsafe(self._task.cancel)
+            cancel_task(self._task)
+        elif self._work is not None and tap.threads.withdraw(self._work):
+            self._go()
 
     def _end(self, outcome: Outcome, result: Any = None, error: BaseException | None = None) -> None:
         with self._lock:
@@ -193,15 +228,23 @@ class Execution:
             self.outcome = outcome
             self._result = result
             self._error = error
-        members: dict[str, Any] = {"usage": tap.to_json(self._tap.total_usage())}
-        if outcome == "completed":
-            members["result"] = tap.to_json(result)
-        elif outcome == "failed" and error is not None:
-            members["error"] = tap.failure(error)
-        else:
-            members["error"] = _CANCELLED
-        self._tap.recorder.end(outcome, **members)
-        self._ended.set_result(None)
+        try:
+            members: dict[str, Any] = {"usage": tap.to_json(self._tap.total_usage())}
+            if outcome == "completed":
+                members["result"] = tap.to_json(result)
+            elif outcome == "failed" and error is not None:
+                members["error"] = tap.failure(error)
+            else:
+                members["error"] = _CANCELLED
+            self._tap.recorder.end(outcome, **members)
+        finally:
+            self._ended.set_result(None)
+
+    def _go(self) -> None:
+        """The program's task or thread is gone, or will never be."""
+        with self._lock:
+            if not self._gone.done():
+                self._gone.set_result(None)
 
     # What came of it
 
@@ -218,7 +261,7 @@ class Execution:
     def result(self, wait: str) -> Any:
         """What the program returned; raises what it raised. ``wait`` is what an asker who came too early should do."""
         if self.outcome is None:
-            raise RunNotEndedError(f"run {self.id} has not ended, so that it has no result yet; call `{wait}` to wait for it")
+            raise RunNotEndedError(f"run {self.id} has not ended and has no result yet; call `{wait}` to wait for it")
         if self._error is not None:
             raise self._error
         if self.outcome == "cancelled":
@@ -227,7 +270,7 @@ class Execution:
 
     async def wait(self) -> None:
         """Wait for the closing event."""
-        await asyncio.shield(asyncio.wrap_future(self._ended))
+        await asyncio.wrap_future(self._ended)
 
     def wait_blocking(self) -> None:
         """As ``wait``, for a thread."""
@@ -238,7 +281,11 @@ class Execution:
         """Cancel what goes on, and see it off if that takes no time."""
         self.cancel()
         if not self._gone.done():
-            await asyncio.wait([asyncio.wrap_future(self._gone)], timeout=_GRACE)
+            gone = asyncio.wrap_future(self._gone)
+            try:
+                await asyncio.wait([gone], timeout=_GRACE)
+            finally:
+                gone.cancel()  # It may come when this loop is closed.
 
     def leave_blocking(self) -> None:
         """As ``leave``, for a thread."""
@@ -257,10 +304,3 @@ def _future() -> Future[None]:
     future: Future[None] = Future()
     future.set_running_or_notify_cancel()  # From here on a waiter that is cancelled cannot cancel it.
     return future
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

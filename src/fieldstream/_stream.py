@@ -1,5 +1,6 @@
 """``fieldstream.stream``: a program's run, for its readers."""
 
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Any, TypeVar
@@ -41,7 +42,7 @@ class _Reading:
     def _assembler(self, field: str) -> TextAssembler:
         return TextAssembler(find_field(self._execution.launch.program, field))
 
-    def _raise(self) -> None:
+    def _raise_error(self) -> None:
         if self._execution.error is not None:
             raise self._execution.error
 
@@ -78,14 +79,7 @@ class Run(_Reading):
         The field is named ``"answer"``, or ``"extract.predict/answer"`` where several predictors have it. Raises
         ``UnknownFieldError`` at once for another name, and the program's exception when it is reached.
         """
-        return self._text(self._assembler(field))
-
-    async def _text(self, assembler: TextAssembler) -> AsyncIterator[Text]:
-        cursor = Cursor(self._log, merge=True)
-        while not assembler.ended:
-            for piece in assembler.feed(await cursor.next()):
-                yield piece
-        self._raise()
+        return _Pieces(Cursor(self._log, merge=True), self._assembler(field), self._raise_error)
 
 
 class SyncRun(_Reading):
@@ -121,15 +115,48 @@ class SyncRun(_Reading):
         The field is named ``"answer"``, or ``"extract.predict/answer"`` where several predictors have it. Raises
         ``UnknownFieldError`` at once for another name, and the program's exception when it is reached.
         """
-        assembler = self._assembler(field)
+        pieces = _PiecesBlocking(Cursor(self._log, merge=True), self._assembler(field), self._raise_error)
         self._execution.release()
-        return self._text(assembler)
+        return pieces
 
-    def _text(self, assembler: TextAssembler) -> Iterator[Text]:
-        cursor = Cursor(self._log, merge=True)
-        while not assembler.ended:
-            yield from assembler.feed(cursor.next_blocking())
-        self._raise()
+
+# No generators: where an `anext` was cancelled the next goes on, and one that is dropped needs no closing.
+
+
+class _Pieces(AsyncIterator[Text]):
+    """What an assembler makes of the events, piece by piece; then the program's exception, if it raised one."""
+
+    def __init__(self, cursor: Cursor, assembler: TextAssembler, end: Callable[[], None]) -> None:
+        self._cursor = cursor
+        self._assembler = assembler
+        self._end = end
+        self._unread: deque[Text] = deque()
+
+    async def __anext__(self) -> Text:
+        while not self._unread:
+            if self._assembler.ended:
+                self._end()
+                raise StopAsyncIteration
+            self._unread.extend(self._assembler.feed(await self._cursor.next()))
+        return self._unread.popleft()
+
+
+class _PiecesBlocking(Iterator[Text]):
+    """As ``_Pieces``, for a thread."""
+
+    def __init__(self, cursor: Cursor, assembler: TextAssembler, end: Callable[[], None]) -> None:
+        self._cursor = cursor
+        self._assembler = assembler
+        self._end = end
+        self._unread: deque[Text] = deque()
+
+    def __next__(self) -> Text:
+        while not self._unread:
+            if self._assembler.ended:
+                self._end()
+                raise StopIteration
+            self._unread.extend(self._assembler.feed(self._cursor.next_blocking()))
+        return self._unread.popleft()
 
 
 _R = TypeVar("_R", Run, SyncRun)
@@ -176,8 +203,8 @@ class Stream:
 class Streamer:
     """A program to be streamed, with options; a call with its inputs gives a ``Stream``.
 
-    ``mode`` says how the program is called: ``"async"`` awaits ``acall`` in the reader's loop, ``"thread"`` makes the plain
-    call in a thread, and ``"auto"`` does the former under ``async with`` for programs that have an ``aforward``.
+    ``mode`` says how the program is called: ``"async"`` awaits ``acall`` in the reader's loop, ``"thread"`` makes the
+    plain call in a thread, and ``"auto"`` does the former under ``async with`` for programs with an ``aforward``.
     ``status_message_provider`` words the ``status`` events (``None``: none). With ``lm_text``, every LM call's own text
     comes, too, as ``lm.delta`` events.
     """
@@ -197,7 +224,7 @@ class Streamer:
         self._status = status_message_provider
         self._lm_text = lm_text
 
-    def __call__(self, *args: Any, **inputs: Any) -> Stream:
+    def __call__(self, /, *args: Any, **inputs: Any) -> Stream:
         return Stream(Launch(self._program, args, inputs, self._mode), self._status, lm_text=self._lm_text)
 
 

@@ -7,11 +7,11 @@ import msgspec
 
 from fieldstream._fields import FieldName
 from fieldstream.events import (
-    UNSET,
     CallEnded,
     CallStarted,
     Event,
     FieldDelta,
+    FieldKind,
     FieldReset,
     FieldStarted,
     ResetReason,
@@ -30,9 +30,8 @@ class Text(str):
     reset: ResetReason | None
     """Why all that this call said of the field before is withdrawn, where it is."""
 
-    @classmethod
-    def of(cls, text: str, call: str, reset: ResetReason | None = None) -> "Text":
-        piece = cls(text)
+    def __new__(cls, text: str, call: str = "", reset: ResetReason | None = None) -> "Text":
+        piece = super().__new__(cls, text)
         piece.call = call
         piece.reset = reset
         return piece
@@ -41,16 +40,17 @@ class Text(str):
 class _Call:
     """A call of the field's predictor: what it wrote and nobody has read, while another is being read."""
 
-    __slots__ = ("ended", "id", "reset", "unread")
+    __slots__ = ("ended", "id", "kind", "reset", "unread")
 
-    def __init__(self, id: str) -> None:
+    def __init__(self, id: str, kind: FieldKind) -> None:
         self.id = id
+        self.kind: FieldKind = kind
         self.unread: list[Text] = []
         self.reset: ResetReason | None = None
         self.ended = False
 
     def write(self, text: str) -> None:
-        self.unread.append(Text.of(text, self.id, self.reset))
+        self.unread.append(Text(text, self.id, self.reset))
         self.reset = None
 
     def read(self) -> list[Text]:
@@ -61,7 +61,10 @@ class _Call:
 
 
 class TextAssembler:
-    """Events in, one field's text out. Where several calls write it at once, they are given one after the other."""
+    """Events in, one field's text out. Where several calls write it at once, they are given one after the other.
+
+    A field that is no text comes once, when its call ends, as JSON.
+    """
 
     def __init__(self, name: FieldName) -> None:
         self._name = name
@@ -86,14 +89,13 @@ class TextAssembler:
     def _take(self, event: Event) -> None:
         match event:
             case FieldDelta(call=id, field=field, candidate=0) if field == self._name.field and id in self._calls:
-                if event.text is not None:
+                if self._calls[id].kind == "text" and event.text is not None:
                     self._calls[id].write(event.text)
-                elif event.value is not UNSET and event.value is not None:
-                    self._calls[id].write(msgspec.json.encode(event.value).decode())
             case FieldReset(call=id, field=field, candidate=0) if field == self._name.field and id in self._calls:
-                self._calls[id].reset = event.reason
+                if self._calls[id].kind == "text":
+                    self._calls[id].reset = event.reason
             case FieldStarted(call=id, field=field, candidate=0) if field == self._name.field and id in self._meant:
-                self._calls[id] = _Call(id)
+                self._calls[id] = _Call(id, event.kind)
                 self._order.append(self._calls[id])
             case CallStarted(kind="predictor") if self._name.fits(event.name):
                 self._meant.add(event.call)
@@ -101,6 +103,8 @@ class TextAssembler:
                 self._meant.discard(id)
                 if (call := self._calls.pop(id, None)) is not None:
                     call.ended = True
+                    if call.kind == "data" and event.fields is not None and self._name.field in event.fields:
+                        call.write(msgspec.json.encode(event.fields[self._name.field]).decode())
             case RunEnded():
                 self.ended = True
             case _:

@@ -4,6 +4,8 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
 
 
 class RunCancelled(asyncio.CancelledError):
@@ -18,19 +20,23 @@ class Cancellation:
 
     def __init__(self) -> None:
         self.requested = False
-        self._lock = threading.Lock()
+        # Reentrant: whoever is collected may cancel, from wherever that happens.
+        self._lock = threading.RLock()
         self._event = threading.Event()
         self._interrupts: dict[int, Callable[[], None]] = {}
         self._count = 0
 
-    def request(self) -> None:
-        """Cancel: interrupt what waits now, and raise in what comes later."""
+    def request(self) -> bool:
+        """Cancel: interrupt what waits now, and raise in what comes later. ``False``: it was requested before."""
         with self._lock:
+            if self.requested:
+                return False
             self.requested = True
             interrupts = tuple(self._interrupts.values())
         self._event.set()
         for interrupt in interrupts:
             interrupt()
+        return True
 
     def check(self) -> None:
         """A step into DSPy: raise ``RunCancelled`` in a cancelled run."""
@@ -43,7 +49,7 @@ class Cancellation:
         self.check()
 
     def add(self, interrupt: Callable[[], None]) -> Callable[[], None]:
-        """Have ``interrupt`` called, from the canceller's thread, when the run is cancelled; gives what takes it back."""
+        """Have ``interrupt`` called, in the canceller's thread, when the run is cancelled; gives what takes it back."""
         with self._lock:
             if self.requested:
                 raise RunCancelled
@@ -70,19 +76,37 @@ class Cancellation:
         finally:
             remove()
 
+    @contextmanager
+    def cancelling_task(self) -> Iterator[None]:
+        """For a block of a task: that task is cancelled when the run is."""
+        interrupt = task_interrupt(None)
+        remove = self.add(interrupt) if interrupt is not None else None
+        try:
+            yield
+        finally:
+            if remove is not None:
+                remove()
+
 
 def task_interrupt(root: asyncio.Task[object] | None) -> Callable[[], None] | None:
-    """What cancels the calling task, from any thread; none outside of a task, and for the run's own, which its run cancels."""
+    """What cancels the calling task, from any thread; none outside of a task, and for the root, which its run cancels."""
     try:
         task = asyncio.current_task()
     except RuntimeError:
         return None
     if task is None or task is root:
         return None
+    return partial(cancel_task, task)
+
+
+def cancel_task(task: asyncio.Task[Any]) -> None:
+    """Cancel a task, from any thread."""
     loop = task.get_loop()
-
-    def interrupt() -> None:
-        with suppress(RuntimeError):  # The loop was closed, and the task with it.
-            loop.call_soon_threadsafe(task.cancel)
-
-    return interrupt
+    try:
+        if asyncio.get_running_loop() is loop:
+            task.cancel()
+            return
+    except RuntimeError:
+        pass
+    with suppress(RuntimeError):  # The loop was closed, and the task with it.
+        loop.call_soon_threadsafe(task.cancel)

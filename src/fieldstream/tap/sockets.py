@@ -1,17 +1,19 @@
 """The socket that a thread waits on for an LM, so that a cancel can end the wait.
 
-A blocked read ends, with an error, when its socket is shut down from another thread; and the provider sees the connection
-close.
+A blocked read ends, with an error, when its socket is shut down from another thread; and the provider sees the
+connection close.
 
 Touches of DSPy: ``StdlibTransport._send_request`` of its native engines, whose connection has its ``sock``. Touches of
 httpcore, which LiteLLM's clients stand on: ``SyncStream.write``, whose stream has its ``_sock``.
 """
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from fieldstream.tap.cancel import Cancellation
 
@@ -25,14 +27,31 @@ class InterruptibleSocket:
 
     def use(self, used: socket.socket) -> None:
         """A request is about to be written to this socket."""
-        self._socket = used
+        with _users_lock:
+            self._socket = used
+            _users[used] = self
         self._cancellation.check()
 
     def shut_down(self) -> None:
-        """End what waits on the socket; its owner closes it."""
-        if self._socket is not None:
-            with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+        """End what waits on the socket, if nobody else has got it from its pool meanwhile; its owner closes it."""
+        with _users_lock:
+            if self._socket is not None and _users.get(self._socket) is self:
+                with suppress(OSError):
+                    # Below any encryption, whose state belongs to the thread that reads.
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+# Who wrote to a socket last. Sockets go back to their pools, where others take them, before an attempt is quite over.
+_users: WeakKeyDictionary[socket.socket, InterruptibleSocket] = WeakKeyDictionary()
+_users_lock = threading.RLock()
+
+
+def _used(used: socket.socket) -> None:
+    if (current := _current.get()) is not None:
+        current.use(used)
+    elif used in _users:
+        with _users_lock:
+            _users.pop(used, None)
 
 
 _current: ContextVar[InterruptibleSocket | None] = ContextVar("fieldstream_socket", default=None)
@@ -55,8 +74,7 @@ def install_native() -> None:
     original = StdlibTransport._send_request
 
     def send_request(self: Any, conn: Any, *args: Any, **kwargs: Any) -> Any:
-        if (current := _current.get()) is not None:
-            current.use(conn.sock)
+        _used(conn.sock)
         return original(self, conn, *args, **kwargs)
 
     StdlibTransport._send_request = send_request
@@ -69,8 +87,7 @@ def install_httpcore() -> None:
     original: Callable[..., None] = SyncStream.write
 
     def write(self: Any, buffer: bytes, timeout: float | None = None) -> None:
-        if (current := _current.get()) is not None:
-            current.use(self._sock)
+        _used(self._sock)
         original(self, buffer, timeout)
 
     SyncStream.write = write
