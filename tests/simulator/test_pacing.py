@@ -55,6 +55,21 @@ def test_a_gate_holds_its_chunk_back() -> None:
             provider.wait_for(provider.requests[0].finished.is_set)
 
 
+def test_a_fault_waits_for_the_gate_at_its_place() -> None:
+    gate = threading.Event()
+    answer = Answer(chunks=ABCDE.chunks, gates={99: gate}, options={"drop": 5})
+    with simulate(answers=[answer]) as provider:
+        asked = httpx.stream("POST", provider.api_base + "/chat/completions", json=body(stream=True))
+        with asked as response:
+            texts = contents(response, 6)
+            assert [next(texts) for _ in "abcde"] == list("abcde")
+            provider.wait_for(lambda: provider.requests[0].chunks_sent == 5)
+            assert not provider.requests[0].finished.is_set()
+            gate.set()
+            with pytest.raises(httpx.RemoteProtocolError):
+                next(texts)
+
+
 def test_many_streams_behind_one_gate() -> None:
     gate = threading.Event()
     with simulate(lambda _: Answer("done", gates={0: gate})) as provider:

@@ -44,7 +44,9 @@ class Answer:
     choices: "Sequence[Answer | str]" = ()
     """Several candidates; each has its own text, reasoning, tool calls and finish reason."""
     gates: Mapping[int, threading.Event] = field(default_factory=dict[int, threading.Event])
-    """Chunk `k` is sent after `gates[k]` is set, and the end after that of the number of chunks."""
+    """Chunk `k` is sent after `gates[k]` is set; one beyond the last chunk holds back the end. A fault that comes after
+    `k` chunks waits for `gates[k]`, too. A whole answer waits for all.
+    """
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """`Options` for this answer alone."""
 

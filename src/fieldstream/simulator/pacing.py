@@ -12,7 +12,7 @@ from fieldstream.simulator.wire import MALFORMED, Stream
 
 _BATCH = 1 << 15
 """Bytes that are gathered before a write, where nothing makes us wait."""
-_POLL = 0.001
+_POLL = 0.002
 """Seconds between two looks at the gates that answers are waiting for."""
 
 
@@ -84,6 +84,7 @@ async def send_stream(
 ) -> None:
     """Send a stream's body, with the faults of `options` in their places, and end or break the response.
 
+    Where a gate and a fault are at one place, the fault waits for the gate: so a test can say when it happens.
     `sent` is called whenever the request's `chunks_sent` has grown.
     """
     out = _Output(connection, request, sent)
@@ -97,6 +98,9 @@ async def send_stream(
     for stop in stops:
         await _send_chunks(out, stream.chunks, at, stop, options.rate)
         at = stop
+        for gate in [gate for place, gate in gates.items() if _is_at(place, stop, total) and not gate.is_set()]:
+            await out.flush()
+            await keeper.wait(gate)
         if _is_at(options.malformed, stop, total):
             out.add(MALFORMED)
         if _is_at(options.stall, stop, total):
@@ -109,10 +113,6 @@ async def send_stream(
         if _is_at(options.truncate, stop, total):
             await out.flush(end=True)
             return
-        gate = gates.get(stop)
-        if gate is not None and not gate.is_set():
-            await out.flush()
-            await keeper.wait(gate)
     out.add(stream.closing)
     await out.flush(end=True)
 

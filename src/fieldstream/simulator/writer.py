@@ -36,13 +36,13 @@ def write(request: ChatRequest, options: Options) -> Answer:
 
 def _choice(request: ChatRequest, task: Task, options: Options, rng: random.Random) -> Answer:
     thinking = prose.reasoning(task.question, rng) if options.reasoning else ""
-    tool = _native_tool(request, task, options, rng)
+    tool = _native_tool(request, task, options)
     if tool is not None:
         return Answer(reasoning=thinking, tool_calls=[call_for(tool, task.question, rng)])
     return Answer(_text(request, task, options, rng), reasoning=thinking)
 
 
-def _native_tool(request: ChatRequest, task: Task, options: Options, rng: random.Random) -> Tool | None:
+def _native_tool(request: ChatRequest, task: Task, options: Options) -> Tool | None:
     """The tool that the answer calls by the API's own means, if it calls one."""
     asked: Any = request.body.get("tool_choice", "auto")
     if not request.body.get("tools") or not task.tools or asked == "none" or options.tools is False:
