@@ -4,7 +4,9 @@ import argparse
 import asyncio
 import os
 import sys
+from typing import Any
 
+import fieldstream
 from fieldstream.cli.errors import CliError
 
 _RATE = 45.0
@@ -13,13 +15,13 @@ _FIRST = 0.3
 _QUESTIONS = ["Why is the sea salty?", "What makes the tides?", "Why do leaves change colour in autumn?"]
 
 _INTRO = """\
-fieldstream shows what a DSPy program is writing, field by field. The LM here is a
-simulator on this machine ({url}): a real HTTP server, but no key and no network.
+fieldstream shows what a DSPy program is writing, field by field. The LM here is
+simulated, by an HTTP server on this machine: no key, no network.
 
 1. dspy.ChainOfThought("question -> answer, sources: list[str]")
 """
 _SECOND = """
-2. A module that loops over questions, calls a predictor and a tool for each, and
+2. A module that calls a predictor and a tool for each of three questions, and
    says what it is at with fieldstream.emit(...)
 """
 _OUTRO = """
@@ -31,30 +33,32 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the demo; gives 0 if both programs completed."""
     # Without a network, LiteLLM's price list would be waited for, and missed with a warning.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    return asyncio.run(_demo(fast=arguments.fast))
+    _say(_INTRO)
+    with fieldstream.simulate(
+        rate=None if arguments.fast else _RATE, first=0.0 if arguments.fast else _FIRST
+    ) as provider:
+        return asyncio.run(_demo(provider.model, provider.lm_kwargs))
 
 
-async def _demo(*, fast: bool) -> int:
+async def _demo(model: str, lm_kwargs: dict[str, Any]) -> int:
+    # Imported only here, so that the first words do not wait for it.
     import dspy
 
-    import fieldstream
     from fieldstream._errors import MissingExtraError
     from fieldstream.cli.demo_programs import Primer, Wording
     from fieldstream.terminal import draw_async
 
-    with fieldstream.simulate(rate=None if fast else _RATE, first=0.0 if fast else _FIRST) as provider:
-        lm = dspy.LM(provider.model, **provider.lm_kwargs, cache=False)
-        with dspy.context(lm=lm, adapter=dspy.ChatAdapter()):
-            try:
-                _say(_INTRO.format(url=provider.url))
-                qa = dspy.ChainOfThought("question -> answer, sources: list[str]")
-                first = await draw_async(fieldstream.stream(qa, question="Why is the sky blue?"))
-                _say(_SECOND)
-                watch = fieldstream.Streamer(Primer(), status_message_provider=Wording())
-                second = await draw_async(watch(questions=_QUESTIONS))
-            except MissingExtraError as error:
-                raise CliError(str(error)) from None
-        _say(_OUTRO)
+    settings: Any = dspy
+    with settings.context(lm=dspy.LM(model, **lm_kwargs, cache=False), adapter=dspy.ChatAdapter()):
+        try:
+            qa = dspy.ChainOfThought("question -> answer, sources: list[str]")
+            first = await draw_async(fieldstream.stream(qa, question="Why is the sky blue?"))
+            _say(_SECOND)
+            watch = fieldstream.Streamer(Primer(), status_message_provider=Wording())
+            second = await draw_async(watch(questions=_QUESTIONS))
+        except MissingExtraError as error:
+            raise CliError(str(error)) from None
+    _say(_OUTRO)
     return 0 if first.outcome == second.outcome == "completed" else 1
 
 

@@ -17,10 +17,10 @@ class Primer(dspy.Module):
     """Answers questions, one after the other, and makes a primer of the answers."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.explain = dspy.Predict("question: str -> answer: str")
-        self.measure = dspy.Tool(reading_time)
-        self.compose = dspy.Predict("questions: list[str], answers: list[str] -> title: str, keywords: list[str]")
+        super().__init__()  # pyright: ignore[reportUnknownMemberType]
+        self.explain: Any = dspy.Predict("question: str -> answer: str")
+        self.measure: Any = dspy.Tool(reading_time)
+        self.compose: Any = dspy.Predict("questions: list[str], answers: list[str] -> title: str, keywords: list[str]")
 
     def forward(self, questions: list[str]) -> dspy.Prediction:
         """Answer the questions."""
@@ -29,7 +29,7 @@ class Primer(dspy.Module):
         for number, question in enumerate(questions, 1):
             fieldstream.emit(f"{number} of {len(questions)}: {question}", name="question")
             answers.append(self.explain(question=question).answer)
-            seconds += self.measure(text=answers[-1])["seconds"]
+            seconds += float(self.measure(text=answers[-1])["seconds"])
         primer = self.compose(questions=questions, answers=answers)
         return dspy.Prediction(title=primer.title, keywords=primer.keywords, answers=answers, seconds=round(seconds, 1))
 

@@ -111,7 +111,7 @@ class PlainLog:
         took = duration(call.seconds or 0.0)
         if call.kind == "lm" and not call.shown:
             if call.error is not None:
-                self._line(f"{self._indent(call)}{visible(call.name)} failed after {took}: {failed(call.error)}")
+                self._error(self._indent(call), f"{visible(call.name)} failed after {took}: {failed(call.error)}")
             return
         if call.kind == "module":
             self._module_ended(call, took)
@@ -119,7 +119,7 @@ class PlainLog:
         indent = self._indent(call)
         if call.error is not None:
             blame = f": {failed(call.error)}" if call.blames_itself else ""
-            self._line(f"{indent}failed after {took}{blame}")
+            self._error(indent, f"failed after {took}{blame}")
             return
         if call.kind == "tool" and call.result is not UNSET:
             self._line(f"{indent}-> {one_line(as_json(call.result), _MOST)}")
@@ -130,7 +130,7 @@ class PlainLog:
         """A module is told of where nothing that it called stands for it: it called nothing, or failed by itself."""
         if call.error is not None and call.blames_itself and call.parent is not None:
             self._gap(call)
-            self._line(f"{self._indent(call, -1)}{visible(call.name)} failed after {took}: {failed(call.error)}")
+            self._error(self._indent(call), f"{visible(call.name)} failed after {took}: {failed(call.error)}")
         elif call.shown and call.error is None:
             self._gap(call)
             self._line(f"{self._indent(call, -1)}{visible(call.name)} done in {took}")
@@ -193,7 +193,7 @@ class PlainLog:
         head = f"{visible(self.view.program)}: {event.outcome} after {duration(event.at)}"
         self._line("; ".join([head, *summary(self.view)]))
         if event.error is not None and event.outcome == "failed":
-            self._line(f"  {failed(event.error)}".replace("\n", "\n    "))
+            self._error("  ", failed(event.error))
         elif event.outcome == "completed" and event.result is not UNSET and not self.view.told:
             for name, value in outputs(event.result).items():
                 self._line(f"  {visible(name)}: {visible(as_text(value))}".replace("\n", "\n    "))
@@ -212,6 +212,9 @@ class PlainLog:
     def _gap(self, call: CallView) -> None:
         if not self._indent(call, -1) and not self._blank:
             self._line("")
+
+    def _error(self, indent: str, text: str) -> None:
+        self._line(f"{indent}{text}".replace("\n", f"\n{indent}  "))
 
     def _line(self, text: str) -> None:
         self._end_line()

@@ -182,6 +182,7 @@ class View:
     calls: dict[str, CallView] = field(default_factory=dict[str, CallView])
     roots: list[CallView] = field(default_factory=list[CallView])
     status: str | None = None
+    """The last message for a person, until the call that it is about ends."""
     chunks: int = 0
     """How many deltas of fields there were."""
     first_text: float | None = None
@@ -190,6 +191,7 @@ class View:
     result: Any = UNSET
     error: Failure | None = None
     usage: dict[str, Any] = field(default_factory=dict[str, Any])
+    _status_of: str | None = None
 
     @property
     def told(self) -> bool:
@@ -232,7 +234,7 @@ class View:
             case CallEnded():
                 self._close(event)
             case Status():
-                self.status = event.message
+                self.status, self._status_of = event.message, event.call
             case Custom():
                 pass
             case RunSnapshot():
@@ -261,6 +263,8 @@ class View:
         call.started = min(call.started, event.at - event.seconds)
         call.error, call.result, call.usage, call.cached = event.error, event.result, event.usage, event.cached
         call.values = event.fields
+        if self._status_of == call.id:
+            self.status = None
         for known in call.fields.values():
             known.ended = True
 
