@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.request import urlopen
 
 import dspy
 import msgspec
@@ -85,9 +86,11 @@ def same(
     def see(call: Callable[[Any, Mapping[str, Any], Any], None], seen: Any) -> Any:
         with simulate(said if callable(said) else list(said), **(provider or {})) as server:
             model = dspy.LM(server.model, **server.lm_kwargs, **{"cache": False, **(lm or {})})
-            with dspy.context(lm=model), around(), track_usage() as tracker:
+            with dspy.context(lm=model), track_usage() as tracker, around():
                 call(program(), inputs, seen)
             seen.requests = [_asked(request.body) for request in server.requests]
+            if not seen.requests:  # A provider cannot be closed before it listens.
+                assert _listens(server.url)
             seen.history = _remembered(model)
             seen.usage = tracker.get_total_tokens()
         return seen
@@ -164,7 +167,7 @@ def streaming(way: Way) -> Callable[[Any, Mapping[str, Any], Streamed], None]:
         async with watch(**inputs) as run:
             seen.events = [event async for event in run]
             try:
-                seen.result = await run.wait()
+                seen.result = run.result
             except BaseException as error:
                 seen.error = error
             seen.run_usage = run.usage
@@ -173,7 +176,7 @@ def streaming(way: Way) -> Callable[[Any, Mapping[str, Any], Streamed], None]:
         with fieldstream.stream(program, **inputs) as run:
             seen.events = list(run)
             try:
-                seen.result = run.wait()
+                seen.result = run.result
             except BaseException as error:
                 seen.error = error
             seen.run_usage = run.usage
@@ -190,6 +193,11 @@ def chat(**fields: str) -> str:
 
 def _remembered(lm: dspy.BaseLM) -> list[dict[str, Any]]:
     return [{key: entry[key] for key in _HISTORY if key in entry} for entry in lm.history]
+
+
+def _listens(url: str) -> bool:
+    with urlopen(f"{url}/v1/models") as response:
+        return response.status == 200
 
 
 def _asked(body: Mapping[str, Any]) -> dict[str, Any]:
