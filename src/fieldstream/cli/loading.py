@@ -135,14 +135,14 @@ def _made(found: Any, name: str, place: str) -> Callable[..., Any]:
         return cast("Callable[..., Any]", found)
     if not issubclass(found, dspy.Module):
         raise CliError(f"the class {name!r} in {place} is no dspy.Module; name one, or a function")
-    make: Any = found.__init__  # DSPy's classes themselves take anything.
+    kind = cast("type[Any]", found)
     try:
-        inspect.signature(make).bind(None)
+        inspect.signature(kind.__init__).bind(None)  # The class itself takes anything, as DSPy's metaclass has it.
     except TypeError as error:
         raise CliError(
             f"{name} cannot be made without arguments ({error}); make one in {place} and name that"
         ) from None
     try:
-        return found()
+        return kind()
     except Exception as error:  # It is the user's code: it may raise anything.
         raise CliError(_raised(place, f"{name}()", error)) from None

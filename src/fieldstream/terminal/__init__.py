@@ -13,8 +13,10 @@ from typing import Protocol, Self, TextIO
 from fieldstream._errors import MissingExtraError
 from fieldstream._stream import Run, Stream, SyncRun
 from fieldstream.events import Event
+from fieldstream.terminal.call import CallView
+from fieldstream.terminal.field import FieldView, Withdrawn
 from fieldstream.terminal.plain import PlainLog
-from fieldstream.terminal.view import CallView, FieldView, View, Withdrawn
+from fieldstream.terminal.view import View
 
 __all__ = ["CallView", "FieldView", "Screen", "View", "Withdrawn", "draw", "draw_async", "screen_for"]
 

@@ -7,8 +7,10 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from fieldstream.events import UNSET
+from fieldstream.terminal.call import CallView
+from fieldstream.terminal.field import FieldView, Withdrawn
 from fieldstream.terminal.value import as_json, as_text, dotted
-from fieldstream.terminal.view import CallView, FieldView, View, Withdrawn
+from fieldstream.terminal.view import View
 from fieldstream.terminal.wording import (
     arguments,
     duration,
@@ -21,7 +23,7 @@ from fieldstream.terminal.wording import (
     ticking,
     visible,
 )
-from fieldstream.terminal.wrapping import Growing, wrap
+from fieldstream.terminal.wrapping import Growing, wrap, wrap_json
 
 _SHORT = 6
 """Lines that tools' results, errors and withdrawn texts may take."""
@@ -77,7 +79,7 @@ class Blocks:
         took = ticking(call.elapsed(now)) if call.running else duration(call.elapsed(now))
         said = [took, *(self._at_work(call) if call.running else manner(call))]
         if call.error is not None:
-            said.insert(0, "failed")
+            said.insert(0, call.error.kind if call.interrupted else "failed")
         tail = f"  {f' {self.glyphs.dot} '.join(said)}"
         if call.kind == "tool":
             room = max(width - line.cell_len - cell_len(tail), 8)
@@ -88,7 +90,7 @@ class Blocks:
     def sign(self, call: CallView, now: float) -> Text:
         """A tick, a cross, or something that turns."""
         if call.error is not None:
-            return Text(self.glyphs.failed, "bold red")
+            return Text(self.glyphs.failed, "yellow" if call.interrupted else "bold red")
         return self.spinner(now) if call.running else Text(self.glyphs.done, "green")
 
     def spinner(self, now: float) -> Text:
@@ -111,7 +113,7 @@ class Blocks:
         for known in call.fields.values():
             lines += self.field(known, indent, width, None if most is None else most.get(id(known)))
         for child in call.children:
-            if child.kind == "lm" and not child.shown and child.error is not None:
+            if child.kind == "lm" and not child.shown and child.error is not None and not child.interrupted:
                 what = f"{visible(child.name)} failed after {duration(child.elapsed(0))}: {failed(child.error)}"
                 lines += self._short(what, indent, width, "red")
         if call.result is not UNSET and call.kind == "tool":
@@ -141,7 +143,7 @@ class Blocks:
             growing = self._growing.setdefault(id(known), Growing())
             texts, above = growing.lines(known.pieces, known.version, room, most)
         else:
-            texts = wrap(visible(known.text(room)).expandtabs(4), room)
+            texts = self._wrapped(known.text(room), room, as_json=known.kind == "data")
             if most is not None and len(texts) > most:
                 texts, above = texts[-most:], True
         style = "" if known.kind == "text" else "cyan"
@@ -151,7 +153,7 @@ class Blocks:
 
     def _withdrawn(self, each: Withdrawn, label: str, width: int) -> list[Text]:
         label += visible(dotted(each.path))
-        texts = wrap(visible(each.text).expandtabs(4), max(width - cell_len(label) - 3, 12))
+        texts = self._wrapped(each.text, max(width - cell_len(label) - 3, 12))
         if len(texts) > _SHORT:
             texts = [*texts[: _SHORT - 1], self.glyphs.more]
         lines = self._beside(label, texts, "dim red strike", width) if each.text else []
@@ -208,11 +210,17 @@ class Blocks:
         for name, value in made.items():
             label = f"    {visible(name):{column}}"
             room = max(width - cell_len(label) - 3, 12)
-            texts = wrap(visible(as_text(value, room)).expandtabs(4), room)
-            lines += self._beside(label, texts, "" if isinstance(value, str) else "cyan", width)
+            is_text = isinstance(value, str)
+            texts = self._wrapped(as_text(value, room), room, as_json=not is_text)
+            lines += self._beside(label, texts, "" if is_text else "cyan", width)
         return lines
 
     # Lines
+
+    @staticmethod
+    def _wrapped(text: str, width: int, *, as_json: bool = False) -> list[str]:
+        text = visible(text).expandtabs(4)
+        return wrap_json(text, width) if as_json else wrap(text, width)
 
     def _short(self, text: str, indent: str, width: int, style: str, lead: str = "") -> list[Text]:
         texts = wrap(text.expandtabs(4), max(width - len(indent) - cell_len(lead), 12))

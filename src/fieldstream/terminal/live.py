@@ -11,8 +11,10 @@ from rich.text import Text
 
 from fieldstream.events import CallEnded, CallStarted, Custom, Event, RunEnded, Status
 from fieldstream.terminal.blocks import ASCII, SIGNS, Blocks
+from fieldstream.terminal.call import CallView
+from fieldstream.terminal.field import FieldView
 from fieldstream.terminal.value import as_json
-from fieldstream.terminal.view import CallView, FieldView, View
+from fieldstream.terminal.view import View
 from fieldstream.terminal.wording import SafeFile
 
 _FRAMES = 12

@@ -16,10 +16,12 @@ from fieldstream.events import (
     RunStarted,
     Status,
 )
+from fieldstream.terminal.call import CallView
+from fieldstream.terminal.field import FieldView
 from fieldstream.terminal.json_text import JsonText
 from fieldstream.terminal.turns import Turns
 from fieldstream.terminal.value import as_json, as_text, dotted
-from fieldstream.terminal.view import CallView, FieldView, View
+from fieldstream.terminal.view import View
 from fieldstream.terminal.wording import (
     SafeFile,
     arguments,
@@ -110,7 +112,7 @@ class PlainLog:
     def _call_ended(self, call: CallView) -> None:
         took = duration(call.seconds or 0.0)
         if call.kind == "lm" and not call.shown:
-            if call.error is not None:
+            if call.error is not None and not call.interrupted:
                 self._error(self._indent(call), f"{visible(call.name)} failed after {took}: {failed(call.error)}")
             return
         if call.kind == "module":
@@ -119,7 +121,7 @@ class PlainLog:
         indent = self._indent(call)
         if call.error is not None:
             blame = f": {failed(call.error)}" if call.blames_itself else ""
-            self._error(indent, f"failed after {took}{blame}")
+            self._error(indent, f"{call.error.kind if call.interrupted else 'failed'} after {took}{blame}")
             return
         if call.kind == "tool" and call.result is not UNSET:
             self._line(f"{indent}-> {one_line(as_json(call.result), _MOST)}")

@@ -7,7 +7,6 @@ from typing import Any, assert_never
 from fieldstream.events import (
     UNSET,
     CallEnded,
-    CallKind,
     CallStarted,
     Custom,
     Event,
@@ -19,157 +18,13 @@ from fieldstream.events import (
     FieldStarted,
     LmDelta,
     Outcome,
-    Path,
-    ResetReason,
     RunEnded,
     RunSnapshot,
     RunStarted,
     Status,
-    WholeReason,
 )
-from fieldstream.terminal.value import Draft, as_json, as_text
-
-
-@dataclass(slots=True)
-class Withdrawn:
-    """What was shown of a field and then taken back, and why."""
-
-    reason: ResetReason
-    text: str
-    path: Path = ()
-
-
-@dataclass(slots=True)
-class FieldView:
-    """A field of a predictor's call, or the text of an LM's."""
-
-    name: str
-    kind: FieldKind = "text"
-    candidate: int = 0
-    ended: bool = False
-    withdrawn: list[Withdrawn] = field(default_factory=list[Withdrawn])
-    pieces: list[str] = field(default_factory=list[str])
-    """A text, as it came."""
-    draft: Draft | None = None
-    """Anything else."""
-    version: int = 0
-    """Changes when ``pieces`` begin anew."""
-
-    @property
-    def label(self) -> str:
-        """The field's name, and which candidate's it is where that is not the first."""
-        return f"{self.name} #{self.candidate + 1}" if self.candidate else self.name
-
-    @property
-    def blank(self) -> bool:
-        """Whether nothing of it is to be seen."""
-        return not self.pieces and (self.draft is None or self.draft.value is UNSET)
-
-    def text(self, width: int | None = None) -> str:
-        """What there is of it, for a person: a text as it is, a value as JSON (on lines of ``width``, if given)."""
-        if self.draft is None:
-            return "".join(self.pieces)
-        value = self.draft.value
-        if value is UNSET:
-            return ""
-        return as_text(value, width) if self.kind == "text" else as_json(value, width)
-
-    def apply(self, delta: FieldDelta) -> None:
-        """Take a delta in."""
-        if delta.text is not None and self.kind == "text" and not delta.path and self.draft is None:
-            self.pieces.append(delta.text)
-            return
-        if self.draft is None:
-            self.draft = Draft()
-            if self.pieces:
-                self.draft.set((), "".join(self.pieces))
-            self._clear()
-        if delta.text is not None:
-            self.draft.append(delta.path, delta.text)
-        else:
-            self.draft.set(delta.path, delta.value)
-
-    def withdraw(self, reason: ResetReason, path: Path) -> None:
-        """Take back what was shown at this path."""
-        self.ended = False
-        if path and self.draft is not None:
-            known = self.draft.withdraw(path)
-            self.withdrawn.append(Withdrawn(reason, "" if known is UNSET else as_text(known), path))
-            return
-        self.withdrawn.append(Withdrawn(reason, self.text()))
-        self.draft = None
-        self._clear()
-
-    def _clear(self) -> None:
-        self.pieces = []
-        self.version += 1
-
-
-@dataclass(slots=True)
-class CallView:
-    """A call: of a module, a predictor, an LM or a tool."""
-
-    id: str
-    parent: "CallView | None"
-    kind: CallKind
-    name: str
-    started: float
-    arguments: dict[str, Any] | None = None
-    whole: WholeReason | None = None
-    children: list["CallView"] = field(default_factory=list["CallView"])
-    fields: dict[tuple[str, int], FieldView] = field(default_factory=dict[tuple[str, int], FieldView])
-    seconds: float | None = None
-    error: Failure | None = None
-    result: Any = UNSET
-    usage: dict[str, Any] | None = None
-    cached: bool = False
-    values: dict[str, Any] | None = None
-    """A predictor's fields, as they turned out."""
-
-    @property
-    def running(self) -> bool:
-        """Whether it has not ended."""
-        return self.seconds is None
-
-    def elapsed(self, now: float) -> float:
-        """How long it took, or how long it has been at work."""
-        return max(now - self.started, 0.0) if self.seconds is None else self.seconds
-
-    def field(self, name: str, candidate: int = 0, kind: FieldKind = "text") -> FieldView:
-        """Its field of this name; made where there is none."""
-        known = self.fields.get((name, candidate))
-        if known is None:
-            known = self.fields[name, candidate] = FieldView(name, kind, candidate)
-        return known
-
-    @property
-    def shown(self) -> bool:
-        """Whether it has a place of its own: a module if nothing else stands for it, an LM if no predictor does."""
-        match self.kind:
-            case "module":
-                return self.parent is not None and not self.children
-            case "lm":
-                return self.parent is None or self.parent.kind != "predictor"
-            case "predictor" | "tool":
-                return True
-
-    @property
-    def blames_itself(self) -> bool:
-        """Whether it failed with an error that none of the calls in it has."""
-        return self.error is not None and all(child.error != self.error for child in self.children)
-
-    def above(self) -> Iterator["CallView"]:
-        """The calls that it is in, from the innermost."""
-        call = self.parent
-        while call is not None:
-            yield call
-            call = call.parent
-
-    def walk(self) -> Iterator["CallView"]:
-        """The call and those in it, in the order in which they began."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
+from fieldstream.terminal.call import CallView
+from fieldstream.terminal.value import Draft
 
 
 @dataclass(slots=True)

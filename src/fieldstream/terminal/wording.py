@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any, TextIO, cast
 
 from fieldstream.events import Failure
+from fieldstream.terminal.call import CallView
 from fieldstream.terminal.value import as_json
-from fieldstream.terminal.view import CallView, View
+from fieldstream.terminal.view import View
 
 # Control characters (but line feeds and tabs), what changes the direction of text, and halves of surrogate pairs.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -22,6 +22,17 @@ def wrap(text: str, width: int) -> list[str]:
     return lines
 
 
+def wrap_json(text: str, width: int) -> list[str]:
+    """As ``wrap``, for indented JSON: what is broken goes on a little deeper than it began."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        bare = line.lstrip(" ")
+        indent = len(line) - len(bare)
+        first, *rest = wrap(bare, max(width - indent - 2, 8))
+        lines += [f"{' ' * indent}{first}", *(f"{' ' * (indent + 2)}{part}" for part in rest)]
+    return lines
+
+
 def _wrap_paragraph(text: str, width: int) -> list[str]:
     lines: list[str] = []
     line, room = "", width
