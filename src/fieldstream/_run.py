@@ -146,18 +146,14 @@ class Execution:
                 self._end("cancelled")
             else:
                 self._end("failed", error=error)
-        except GeneratorExit:  # The loop is gone, and left this task where it was.
-            self._end("cancelled")
-            raise
         except BaseException as error:
             self._end("failed", error=error)
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise  # They end the loop, as they do where the program is awaited itself.
         else:
             self._end("completed", result)
-        finally:
-            for message in self._pending():
-                message.cancel()
+        for message in self._pending():
+            message.cancel()
 
     async def _status_messages(self) -> None:
         """Wait for those that are still being worded."""

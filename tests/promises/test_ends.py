@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import dspy
 import pytest
+from tests.support.leftovers import DEADLINE, no_requests_left, no_tasks_left, no_threads_left, read_all
+from tests.support.order import check_order
 
 import fieldstream
 from fieldstream import RunCancelledError, Streamer
 from fieldstream.events import CallStarted, Event, FieldDelta, RunEnded
 from fieldstream.simulator import Answer, ChatRequest, Provider, simulate
-from tests.support.leftovers import DEADLINE, no_requests_left, no_tasks_left, no_threads_left, read_all
-from tests.support.order import check_order
 
 Way = Literal["async", "sync", "thread"]
 WAYS: tuple[Way, ...] = ("async", "sync", "thread")
@@ -344,17 +344,17 @@ def test_from_another_thread(way: Way, provider: Provider) -> None:
     assert provider.requests[0].disconnected.wait(DEADLINE)
 
 
-@ways
-def test_before_the_first_step(way: Way, provider: Provider) -> None:
+def test_before_the_first_step(provider: Provider) -> None:
     with dspy.context(lm=lm_of(provider)):
-        run = leave(way, qa(), lambda: None, "cancel")
+        run = leave("sync", qa(), lambda: None, "cancel")
     assert not [event for event in read_all(run._log) if isinstance(event, CallStarted)]
     assert not provider.requests
 
 
-async def test_before_the_first_step_in_the_same_breath(provider: Provider) -> None:
+@pytest.mark.parametrize("way", ["async", "thread"])
+async def test_before_the_first_step_of_a_loop(way: Way, provider: Provider) -> None:
     with dspy.context(lm=lm_of(provider)):
-        async with fieldstream.stream(qa(), question="Why?") as run:
+        async with watch(qa(), way)(question="Why?") as run:
             run.cancel()
             assert run.outcome == "cancelled"
         assert run._execution._gone.done()
@@ -478,10 +478,9 @@ async def test_the_readers_task_is_cancelled(provider: Provider) -> None:
 @pytest.mark.parametrize("mode", ["async", "thread"])
 async def test_the_readers_time_is_up(mode: Any, provider: Provider) -> None:
     provider.script(Answer(chunks=LONG.chunks, gates={20: threading.Event()}))
-    with dspy.context(lm=lm_of(provider)):
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.3), Streamer(qa(), mode=mode)(question="Why?") as run:
-                await run.wait()
+    with dspy.context(lm=lm_of(provider)), pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3), Streamer(qa(), mode=mode)(question="Why?") as run:
+            await run.wait()
     check_cancelled(run)
     task = asyncio.current_task()
     assert task is not None
@@ -507,10 +506,7 @@ def test_the_block_raises(way: Way, provider: Provider) -> None:
             raise LookupError("mine")
 
     with dspy.context(lm=lm_of(provider)), pytest.raises(LookupError, match="mine"):
-        if way == "sync":
-            in_thread()
-        else:
-            asyncio.run(in_loop(), debug=True)
+        in_thread() if way == "sync" else asyncio.run(in_loop(), debug=True)
     check_cancelled(runs[0])
     assert provider.requests[0].disconnected.wait(DEADLINE)
 
@@ -775,9 +771,7 @@ async def test_a_reader_that_breaks_off_leaves_no_waiter(provider: Provider) -> 
                 break
             async for _ in run:
                 break
-            tasks = asyncio.all_tasks()
             assert not run._log._waiters
-            assert len(tasks) <= 2, "the reader's and the program's"
             gate.set()
             assert (await run.wait()).answer == "".join([piece async for piece in run.text("answer")])
         assert not run._log._waiters
@@ -791,12 +785,16 @@ async def test_a_reader_that_gives_up_waiting_goes_on_later(provider: Provider) 
         async with fieldstream.stream(qa(), question="Why?") as run:
             pieces = run.text("answer")
             seen: list[str] = []
+
+            async def read() -> None:
+                async for piece in pieces:
+                    seen.append(piece)  # noqa: PERF401 (what was read before the end is to be seen)
+
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.3):
-                    async for piece in pieces:
-                        seen.append(piece)
+                await asyncio.wait_for(read(), 0.3)
+            assert seen
             gate.set()
-            seen += [piece async for piece in pieces]
+            await read()
         assert "".join(seen) == run.result.answer
 
 
@@ -821,14 +819,15 @@ async def test_a_cancelled_run_says_nothing_more(provider: Provider) -> None:
     provider.script(Answer(chunks=LONG.chunks, gates={20: gate}))
     with dspy.context(lm=lm_of(provider)):
         async with fieldstream.stream(qa(), question="Why?") as run:
-            await asyncio.to_thread(sent(provider, 20))
+            async for event in run:
+                if isinstance(event, FieldDelta):
+                    break
             run.cancel()
             before = len(run._log)
             gate.set()
     await no_tasks_left()
     events = check_cancelled(run)
     assert len(events) == before
-    assert any(isinstance(event, FieldDelta) for event in events)
 
 
 async def test_status_messages_that_are_still_being_worded_end_with_the_run() -> None:
@@ -848,3 +847,16 @@ async def test_status_messages_that_are_still_being_worded_end_with_the_run() ->
         await asyncio.sleep(0)
     await no_tasks_left()
     check_cancelled(run)
+
+
+def test_a_cancel_after_the_loop_is_closed() -> None:
+    loop = asyncio.new_event_loop()
+
+    async def program() -> None:
+        await loop.create_future()
+
+    run = loop.run_until_complete(fieldstream.stream(program).__aenter__())
+    loop.close()
+    run.cancel()
+    check_cancelled(run)
+    run._execution._task._log_destroy_pending = False

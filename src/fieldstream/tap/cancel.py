@@ -89,7 +89,7 @@ class Cancellation:
 
 
 def task_interrupt(root: asyncio.Task[object] | None) -> Callable[[], None] | None:
-    """What cancels the calling task, from any thread; none outside of a task, and for the root, which its run cancels."""
+    """What cancels the calling task, from any thread; none outside of a task, and for the root, whose run does it."""
     try:
         task = asyncio.current_task()
     except RuntimeError:

@@ -54,7 +54,11 @@ def _field_value(kind: FieldKind, value: Any) -> Any:
 
 def failure(error: BaseException) -> Failure:
     """An exception as data."""
-    return Failure(kind=type(error).__name__, message=str(error))
+    try:
+        message = str(error)
+    except Exception:  # Its words are its author's code, and may fail in any way. The run must end all the same.
+        message = ""
+    return Failure(kind=type(error).__name__, message=message)
 
 
 def tool_arguments(inputs: Mapping[str, Any]) -> dict[str, Any]:
