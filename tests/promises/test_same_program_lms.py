@@ -8,6 +8,7 @@ from typing import Any, Literal
 import anyio
 import dspy
 import pytest
+from dspy.utils.callback import BaseCallback
 from dspy.utils.dummies import DummyLM
 
 import fieldstream
@@ -18,6 +19,8 @@ from tests.support.sameness import WAYS, Way, chat, same, stream
 pytestmark = [
     pytest.mark.parametrize("way", WAYS),
     pytest.mark.filterwarnings("ignore:Implementing custom LMs:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Accessing the 'model_computed_fields':DeprecationWarning"),  # LiteLLM does
+    pytest.mark.filterwarnings("ignore:Accessing the 'model_fields':DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Passing OpenAI-style message:DeprecationWarning"),
 ]
 
@@ -195,15 +198,8 @@ def test_an_lm_that_does_something_around_dspys_own(way: Way) -> None:
         async def aforward(self, *args: Any, **kwargs: Any) -> Any:
             return await super().aforward(*args, **kwargs)
 
-    with simulate(lambda request: SKY, drop=9, fault_times=1) as provider:
-        run = same(
-            way,
-            qa,
-            [],
-            around=lambda: dspy.context(
-                lm=Around(provider.model, **provider.lm_kwargs, cache=False, num_retries=2)
-            ),
-        )
+    run = same(way, qa, [SKY], kind=Around, provider={"drop": 9, "fault_times": 1}, lm={"num_retries": 2})
+    assert run.resets() == [("answer", "retry")]
     assert run.result.answer.startswith("Because")
     assert len(run.texts("answer")) > 5
 
@@ -354,7 +350,14 @@ def test_react(way: Way) -> None:
     def fail() -> str:
         raise ValueError("out of order")
 
-    run = same(way, lambda: dspy.ReAct("question -> answer", tools=[weather, fail]), react_answers())
+    # DSPy's `with_callbacks` has two lines that call, one for where there are callbacks; a traceback shows which, to the
+    # LM as well. With a callback, it is the same line in both.
+    run = same(
+        way,
+        lambda: dspy.ReAct("question -> answer", tools=[weather, fail]),
+        react_answers(),
+        around=lambda: dspy.context(callbacks=[BaseCallback()]),
+    )
     tools = run.calls("tool")
     assert [(tool.name, tool.arguments) for tool in tools] == [("weather", {"city": "Paris"}), ("fail", {}), ("finish", {})]
     assert run.ended(tools[0].call).result == "sunny in Paris"
@@ -440,6 +443,8 @@ def test_best_of_n(way: Way) -> None:
     def reward(arguments: Any, prediction: Any) -> float:
         return float("blue" in prediction.answer)
 
+    if way == "async":
+        pytest.skip("BestOfN has no aforward")
     run = same(
         way,
         lambda: dspy.BestOfN(dspy.ChainOfThought("question -> answer"), N=3, reward_fn=reward, threshold=1.0),
@@ -479,3 +484,20 @@ def test_json_schema_answers(way: Way) -> None:
         around=lambda: dspy.context(adapter=dspy.JSONAdapter()),
     )
     assert run.result.sources[0]["pages"] == [1, 2]
+
+
+# What it costs
+
+
+@pytest.mark.parametrize("engine", ["auto", "litellm"])
+def test_usage_and_cost_as_the_provider_reports_them(way: Way, engine: str) -> None:
+    usage = {
+        "prompt_tokens": 50,
+        "completion_tokens": 9,
+        "total_tokens": 59,
+        "prompt_tokens_details": {"cached_tokens": 30},
+        "completion_tokens_details": {"reasoning_tokens": 4},
+    }
+    run = same(way, qa, [Answer(SKY, usage=usage)], model="openai/gpt-4o-mini", lm={"engine": engine})
+    assert run.history[0]["cost"] > 0
+    assert run.run_usage["openai/gpt-4o-mini"]["prompt_tokens_details"]["cached_tokens"] == 30

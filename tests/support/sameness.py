@@ -68,6 +68,8 @@ def same(
     *,
     provider: Mapping[str, Any] | None = None,
     lm: Mapping[str, Any] | None = None,
+    kind: type[dspy.LM] = dspy.LM,
+    model: str = "openai/sim",
     around: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ordered: bool = True,
     tracked: bool = True,
@@ -85,13 +87,13 @@ def same(
 
     def see(call: Callable[[Any, Mapping[str, Any], Any], None], seen: Any) -> Any:
         with simulate(said if callable(said) else list(said), **(provider or {})) as server:
-            model = dspy.LM(server.model, **server.lm_kwargs, **{"cache": False, **(lm or {})})
-            with dspy.context(lm=model), track_usage() as tracker, around():
+            asked = kind(model, **server.lm_kwargs, **{"cache": False, **(lm or {})})
+            with dspy.context(lm=asked), track_usage() as tracker, around():
                 call(program(), inputs, seen)
             seen.requests = [_asked(request.body) for request in server.requests]
             if not seen.requests:  # A provider cannot be closed before it listens.
                 assert _listens(server.url)
-            seen.history = _remembered(model)
+            seen.history = _remembered(asked)
             seen.usage = tracker.get_total_tokens()
         return seen
 

@@ -33,6 +33,11 @@ def parser_of(adapter: dspy.Adapter) -> ParserFactory | None:
     return _PARSERS.get(_parse_of(type(adapter)))
 
 
+def asks_again(adapter: dspy.Adapter) -> bool:
+    """Whether the adapter has another adapter ask an LM for the fields, once it has the answer to its own question."""
+    return isinstance(adapter, dspy.TwoStepAdapter)
+
+
 def output_fields(signature: Any) -> Fields:
     """The output fields of a signature, with their kinds."""
     return {name: field_kind(info.annotation) for name, info in signature.output_fields.items()}

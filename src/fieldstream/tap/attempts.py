@@ -54,8 +54,9 @@ def _attempting(
     lm = tap.observer.active_lm()
     engine = backend
     before = len(results)
+    within = lm is not None and lm.attempting  # An LM whose `forward` is another one's `forward`.
     if lm is not None:
-        lm.attempted = True
+        lm.attempted = lm.attempting = True
         if request is not None and callable(getattr(backend, "stream", None)):
             lm.begin(before)
             engine = streaming(backend, lm, before, provider)
@@ -66,7 +67,8 @@ def _attempting(
         with overriding(**settings):
             yield engine
     finally:
-        if lm is not None:
+        if lm is not None and not within:
+            lm.attempting = False
             for result in results[before:]:
                 lm.spent(result.usage)
 

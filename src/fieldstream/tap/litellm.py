@@ -3,28 +3,29 @@
 In a run the completion is asked for as a stream and put together again, as DSPy itself does when it streams; nobody up
 the stack can tell.
 
-Touches of DSPy: ``dspy.clients.lm.litellm_completion`` and ``alitellm_completion`` (wrapped), ``_get_litellm`` and
-``_add_dspy_identifier_to_headers``. Touches of LiteLLM: ``stream_chunk_builder``; ``received_finish_reason`` of its stream,
-which stays empty where the provider's stream was cut off.
+Touches of DSPy: ``dspy.clients.lm.litellm_completion`` and ``alitellm_completion`` (wrapped; before 3.4 their names are part
+of a cache's keys), ``_get_litellm`` and ``_add_dspy_identifier_to_headers``. Touches of LiteLLM: ``stream_chunk_builder``;
+of its stream ``received_finish_reason``, which stays empty where the provider's stream was cut off, and ``chunks``, of
+which one has the usage as the provider reports it.
 """
 
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from functools import wraps
 from typing import Any
 
 from dspy.clients import lm as lm_module
 
-from fieldstream.tap.current import current_tap
+from fieldstream.tap.current import current_tap, overriding
 from fieldstream.tap.sockets import interruptible_socket
-from fieldstream.tap.tap import LmCall
+from fieldstream.tap.tap import LmCall, Tap
 
 _NO_CACHE = {"no-cache": True, "no-store": True}
 
 
-def _active(request: dict[str, Any]) -> LmCall | None:
+def _active(tap: Tap, request: dict[str, Any]) -> LmCall | None:
     """The LM call to report to; none where the answer cannot be put together from chunks (several choices at once)."""
-    tap = current_tap()
-    lm = tap.observer.active_lm() if tap is not None else None
+    lm = tap.observer.active_lm()
     return lm if lm is not None and (request.get("n") or 1) == 1 and not request.get("stream") else None
 
 
@@ -77,15 +78,26 @@ class _Report:
                 model=str(request.get("model", "")),
             )
         self._lm.finish(0)
-        raw = litellm.stream_chunk_builder(self._chunks, messages=request.get("messages"))
-        return raw
+        response = litellm.stream_chunk_builder(self._chunks, messages=request.get("messages"))
+        reported = [usage for chunk in stream.chunks if (usage := getattr(chunk, "usage", None)) is not None]
+        if len(reported) == 1:
+            response.usage = reported[0]  # The builder makes up details that the provider did not report.
+        message = response.choices[0].message
+        if message.tool_calls and not message.content:
+            message.content = None
+        return response
 
 
 def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(original)
     def litellm_completion(request: dict[str, Any], num_retries: int, cache: dict[str, Any] | None = None) -> Any:
-        lm = _active(request)
-        if lm is None:
+        tap = current_tap()
+        if tap is None:
             return original(request, num_retries, cache)
+        lm = _active(tap, request)
+        if lm is None:
+            with overriding(send_stream=None):
+                return original(request, num_retries, cache)
         cancellation = lm.tap.cancellation
         with ExitStack() as stack:
             socket = stack.enter_context(interruptible_socket(cancellation))
@@ -105,10 +117,15 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _wrap_async(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    @wraps(original)
     async def alitellm_completion(request: dict[str, Any], num_retries: int, cache: dict[str, Any] | None = None) -> Any:
-        lm = _active(request)
-        if lm is None:
+        tap = current_tap()
+        if tap is None:
             return await original(request, num_retries, cache)
+        lm = _active(tap, request)
+        if lm is None:
+            with overriding(send_stream=None):
+                return await original(request, num_retries, cache)
         report = _Report(lm)
         stream = await lm_module._get_litellm().acompletion(**_arguments(request, num_retries, cache))
         try:

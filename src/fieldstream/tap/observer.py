@@ -17,7 +17,7 @@ import dspy
 from dspy.utils.callback import ACTIVE_CALL_ID, BaseCallback
 
 from fieldstream.events import WholeReason
-from fieldstream.tap.adapters import output_fields, parser_of
+from fieldstream.tap.adapters import asks_again, output_fields, parser_of
 from fieldstream.tap.calls import Call
 from fieldstream.tap.cancel import task_interrupt
 from fieldstream.tap.current import override, restore
@@ -97,20 +97,20 @@ class Observer(BaseCallback):
     def on_adapter_format_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         self._tap.cancellation.check()
         parent = self._parent()
-        opened = self._open_adapter(call_id, parent, instance, "format")
+        opened = self._open_within(call_id, parent, (instance, "format"))
         if parent is None or parent.writer is None or opened.adapter == parent.adapter:
             return
         signature = _argument(inputs, "signature")
         if signature is not None:
-            parent.writer.plan(parser_of(instance), output_fields(signature))
-
-    def on_adapter_format_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
-        self._open.pop(call_id, None)
+            parser = parser_of(instance)
+            if parser is None and not asks_again(instance):
+                self._tap.recorder.announce(parent.writer.call, "adapter")
+            parent.writer.plan(parser, output_fields(signature))
 
     def on_adapter_parse_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         self._tap.cancellation.check()
         parent = self._parent()
-        opened = self._open_adapter(call_id, parent, instance, "parse")
+        opened = self._open_within(call_id, parent, (instance, "parse"))
         if parent is not None and parent.writer is not None and opened.adapter != parent.adapter:
             opened.signature = _argument(inputs, "signature")
 
@@ -119,13 +119,6 @@ class Observer(BaseCallback):
         if opened is None or opened.writer is None or opened.signature is None:
             return
         opened.writer.parsed(field_values(opened.signature, outputs) if isinstance(outputs, Mapping) else {})
-
-    def _open_adapter(self, call_id: str, parent: _Open | None, instance: object, method: str) -> _Open:
-        """An adapter's method is no call of its own: what happens in it belongs to the predictor."""
-        opened = self._open[call_id] = _Open(parent.call if parent else None, parent.instance if parent else None)
-        opened.writer = parent.writer if parent else None
-        opened.adapter = (instance, method)
-        return opened
 
     # LMs
 
@@ -138,7 +131,7 @@ class Observer(BaseCallback):
         writer = parent.writer if parent else None
         opened = self._open[call_id] = _Open(call, parent.instance if parent and writer else instance)
         opened.writer = writer
-        opened.lm = LmCall(self._tap, call, writer, parent.instance if parent and writer else None)
+        opened.lm = LmCall(self._tap, call, writer, parent.instance if parent and writer else None, parent.lm if parent else None)
         if interrupt := task_interrupt(self._tap.root_task):
             opened.release = self._tap.cancellation.add(interrupt)
         # A built-in LM must not see the run's stream, or it gives up its retries; one of the user's may write to it.
@@ -206,6 +199,40 @@ class Observer(BaseCallback):
             self._tap.recorder.close(opened.call, result=to_json(outputs))
         else:
             self._tap.recorder.close(opened.call, error=failure(exception))
+
+    # What is no call of its own
+
+    def on_evaluate_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        self._pass(call_id)
+
+    def on_compile_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        self._pass(call_id)
+
+    def on_interpreter_execute_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        self._pass(call_id)
+
+    def on_interpreter_tool_call_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        self._pass(call_id)
+
+    def _pass(self, call_id: str) -> None:
+        self._tap.cancellation.check()
+        self._open_within(call_id, self._parent())
+
+    def _open_within(self, call_id: str, parent: _Open | None, adapter: tuple[object, str] | None = None) -> _Open:
+        """What happens in it belongs to what it is called from."""
+        opened = self._open[call_id] = _Open(parent.call if parent else None, parent.instance if parent else None)
+        opened.writer = parent.writer if parent else None
+        opened.adapter = adapter
+        return opened
+
+    def _leave(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
+        self._open.pop(call_id, None)
+
+    on_adapter_format_end = _leave
+    on_evaluate_end = _leave
+    on_compile_end = _leave
+    on_interpreter_execute_end = _leave
+    on_interpreter_tool_call_end = _leave
 
     # What they share
 

@@ -16,16 +16,36 @@ from fieldstream.tap.writer import Candidate, Writer
 
 
 class LmCall:
-    """An LM's call: what it writes goes to the fields of the predictor that asked, or is text of its own."""
+    """An LM's call: what it writes goes to the fields of the predictor that asked, or is text of its own.
 
-    __slots__ = ("_handles", "attempted", "call", "cached", "candidates", "fed", "predictor", "show_text", "tap", "usage", "writer")
+    ``outer`` is the call of an LM that asks this one to have its own answer: what this one writes, that one has written.
+    """
 
-    def __init__(self, tap: "Tap", call: Call, writer: Writer | None, predictor: object | None) -> None:
+    __slots__ = (
+        "_handles",
+        "attempted",
+        "attempting",
+        "cached",
+        "call",
+        "candidates",
+        "fed",
+        "outer",
+        "predictor",
+        "tap",
+        "usage",
+        "writer",
+    )
+
+    def __init__(
+        self, tap: "Tap", call: Call, writer: Writer | None, predictor: object | None, outer: "LmCall | None" = None
+    ) -> None:
         self.tap = tap
+        self.outer = outer
         self.call = call
         self.writer = writer
         self.predictor = predictor
         self.attempted = False
+        self.attempting = False
         self.cached = False
         self.usage: dict[str, Any] | None = None
         self.candidates: dict[int, Candidate] = {}
@@ -43,7 +63,8 @@ class LmCall:
         """More text of a completion."""
         if self.tap.cancellation.requested:
             self.tap.cancellation.check()
-        self.fed.add(index)
+        if index not in self.fed:
+            self._feeding(index)
         candidate = self.candidates.get(index)
         if candidate is not None and candidate.parser is not None and self.writer is not None:
             self.writer.feed(candidate, piece)
@@ -51,6 +72,12 @@ class LmCall:
                 self.other(index, "text", piece)
         else:
             self.other(index, "text", piece)
+
+    def _feeding(self, index: int) -> None:
+        lm: LmCall | None = self
+        while lm is not None:
+            lm.fed.add(index)
+            lm = lm.outer
 
     def other(self, index: int, channel: str, piece: str) -> None:
         """More of what no field shows."""
