@@ -135,12 +135,13 @@ class Execution:
     # At work, in a task
 
     async def _in_task(self) -> None:
+        loop = asyncio.get_running_loop()
         task = self._tap.root_task = asyncio.current_task()
         try:
             await asyncio.sleep(0)  # An eager task, too, leaves its reader the time to say what it reads.
             with self._settings():
                 result = await self.launch.awaitable()
-            await self._status_messages()
+            await self._status_messages(loop)
         except asyncio.CancelledError as error:
             if self._tap.cancellation.requested or (task is not None and task.cancelling()):
                 self._end("cancelled")
@@ -152,16 +153,15 @@ class Execution:
                 raise  # They end the loop, as they do where the program is awaited itself.
         else:
             self._end("completed", result)
-        for message in self._pending():
+        for message in self._pending(loop):
             message.cancel()
 
-    async def _status_messages(self) -> None:
+    async def _status_messages(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait for those that are still being worded."""
-        if pending := self._pending():
+        if pending := self._pending(loop):
             await asyncio.wait(pending)
 
-    def _pending(self) -> list[asyncio.Task[None]]:
-        loop = asyncio.get_running_loop()
+    def _pending(self, loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[None]]:
         return [message for message in tuple(self._tap.observer.pending) if message.get_loop() is loop]
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
@@ -197,7 +197,7 @@ class Execution:
         with closing(coroutine), self._tap.cancellation.cancelling_task():
             self._tap.root_task = asyncio.current_task()
             result = await coroutine
-            await self._status_messages()
+            await self._status_messages(asyncio.get_running_loop())
             return result
 
     def _settings(self) -> Any:
