@@ -49,6 +49,12 @@ async def gather(stream: AsyncIterable[Any]) -> list[Any]:
     return [value async for value in stream]
 
 
+async def read(stream: AsyncIterable[Any], into: list[Any]) -> None:
+    """Add what a stream yields to a list, which keeps it when the stream fails."""
+    async for value in stream:
+        into.append(value)  # noqa: PERF401 (a comprehension would lose it)
+
+
 def responses(values: Iterable[Any], field: str | None = None) -> list[StreamResponse]:
     return [v for v in values if isinstance(v, StreamResponse) and field in (None, v.signature_field_name)]
 

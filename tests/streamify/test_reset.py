@@ -8,7 +8,7 @@ import pytest
 
 from fieldstream import StreamListener, streamify
 from fieldstream.simulator import Answer
-from tests.streamify.helpers import chat, check_ends, gather, provided, responses, text
+from tests.streamify.helpers import chat, check_ends, gather, provided, read, responses, text
 
 BOTH = [StreamListener("answer"), StreamListener("why")]
 
@@ -66,6 +66,5 @@ async def test_what_is_said_of_a_failed_call_ends_before_its_exception() -> None
     broken = Answer(chunks=["[[ ## answer ## ]]\n", "one ", "two "], options={"drop": 3})
     values: list[Any] = []
     with provided(broken, *[Answer(options={"error": 400})] * 9), pytest.raises(Exception, match=r"\w"):
-        async for value in streamify(dspy.Predict("question -> answer, why"), stream_listeners=BOTH)(question="?"):
-            values.append(value)
+        await read(streamify(dspy.Predict("question -> answer, why"), stream_listeners=BOTH)(question="?"), values)
     check_ends(values)

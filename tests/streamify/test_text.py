@@ -1,6 +1,7 @@
 """A text field, as it comes: exactly the field's text, and as the provider's chunks have it."""
 
 import asyncio
+import itertools
 
 import dspy
 import pytest
@@ -28,7 +29,7 @@ def texts() -> st.SearchStrategy[str]:
 
 def split(whole: str, places: list[float]) -> list[str]:
     cuts = [0, *sorted({int(place * len(whole)) for place in places}), len(whole)]
-    return [whole[one:other] for one, other in zip(cuts, cuts[1:], strict=False) if one < other]
+    return [whole[one:other] for one, other in itertools.pairwise(cuts) if one < other]
 
 
 @pytest.mark.parametrize("form", ADAPTERS)

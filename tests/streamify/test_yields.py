@@ -7,7 +7,7 @@ import pytest
 
 from fieldstream import StatusMessage, StreamListener, StreamResponse, streamify
 from fieldstream.simulator import Answer
-from tests.streamify.helpers import chat, check_ends, chunks, gather, provided, responses, text
+from tests.streamify.helpers import chat, check_ends, chunks, gather, provided, read, responses, text
 
 
 class Two(dspy.Module):
@@ -135,8 +135,7 @@ async def test_an_exception_comes_as_itself_after_what_was_streamed_before(is_as
         listeners = [StreamListener("answer")]
         stream = streamify(Program(), stream_listeners=listeners, is_async_program=is_async)(question="?")
         with pytest.raises(KeyError) as caught:
-            async for value in stream:
-                values.append(value)
+            await read(stream, values)
     assert caught.value is wrong
     assert text(values) == "one two"
     assert await gather(stream) == [], "an exception comes once"
