@@ -2,8 +2,7 @@
 
 from typing import NamedTuple
 
-import dspy
-
+from fieldstream import tap
 from fieldstream._errors import UnknownFieldError
 
 
@@ -20,9 +19,8 @@ class FieldName(NamedTuple):
 
 def output_fields(program: object) -> dict[str, list[str]]:
     """The program's predictors by path, with their output fields. Nothing is known of a function's."""
-    if not isinstance(program, dspy.Module):
-        return {}
-    return {path: list(predictor.signature.output_fields) for path, predictor in program.named_predictors()}
+    predictors = tap.Names(program, {}).predictors()
+    return {path: list(predictor.signature.output_fields) for path, predictor in predictors.items()}
 
 
 def find_field(program: object, name: str) -> FieldName:

@@ -33,6 +33,10 @@ class Names:
             return path
         return "self" if isinstance(module, dspy.Predict) else type(module).__name__
 
+    def predictors(self) -> dict[str, dspy.Predict]:
+        """The program's predictors by path: also those in compiled parts, which ``named_predictors()`` leaves out."""
+        return {self.of(module): module for _, module in tuple(self._named.values()) if isinstance(module, dspy.Predict)}
+
     def _name_tree(self, root: dspy.Module, path: str) -> None:
         for below, module in _walk(root):
             name = f"{path}.{below}" if path and below else path or below
