@@ -10,22 +10,26 @@ balanced braces in it. What this means for a text that holds a valid object, and
 * If more values follow the object, it counts only if its braces balance, those within strings included; or the last
   object counts, if all have the same shape. That is known at the end of the text, and put right there.
 
-A text without a valid object is repaired by rules of thumb that look far ahead and differ between versions of
-``json_repair``. This parser then says nothing more: ``lost`` is true, and ``parse`` has the last word.
+An object that is not valid is read by other rules, all of it: ``RepairedParser`` knows the common ones. What was shown
+already and is otherwise by them is withdrawn. Where they are not to be told this parser says nothing more: ``lost`` is
+true, and ``parse`` has the last word.
 """
 
+import io
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, Literal, cast
 
 from fieldstream.fields.changes import Appended, Change, Closed, Fields, Opened, Withdrawn, Written
+from fieldstream.fields.repaired import CAREFUL, RepairedParser
 from fieldstream.fields.tokens import Kind, State, Tokenizer
 
 _NOT_PLAIN = re.compile(r'["\\\x00-\x1f]')
 _QUOTES = "\"'“”"
 _GROUPED = re.compile(r"(?:\A|[\n\r])[^\S\n\r]*\(\s*(?:\Z|[)({\[\"'“”\d.-]|true|null|none|false)", re.IGNORECASE)
 """A parenthesis that begins a line and holds a value: Python's tuples count as values."""
-_EMPTY_LIST = re.compile(r"\[\s*(?:,\s*)*(?:\]|\.\.\.)")
+_EMPTY_LIST = re.compile(r"\[[\s,]*(?:[\]}]|\.\.\.)")
 
 
 class JsonParser:
@@ -43,11 +47,15 @@ class JsonParser:
         "_in_list",
         "_mode",
         "_name",
+        "_open",
         "_place",
         "_quick",
         "_raw",
+        "_repaired",
+        "_repairs",
         "_seen",
         "_shown",
+        "_shown_of_open",
         "_text",
         "_tokens",
         "_whole",
@@ -61,11 +69,15 @@ class JsonParser:
         self._done = False
         self._place: Literal["before", "inside", "after"] = "before"
         self._before: list[str] = []
-        self._raw: list[str] = []  # of the object
+        self._raw = io.StringIO()  # of the object
         self._after: list[str] = []
         self._in_list = False
         self._tokens = Tokenizer(self)
         self._quick: type[Appended] | type[Written] | None = None  # plain text is this
+        self._repaired: RepairedParser | None = None
+        self._repairs = True
+        self._open: dict[str, bool] = {}  # what was told of and not yet read again: was it closed?
+        self._shown_of_open: set[str] = set()
         # Where the object is being read.
         self._depth = 0
         self._name = ""
@@ -83,12 +95,16 @@ class JsonParser:
         if self._quick is not None and _NOT_PLAIN.search(text) is None:
             if not text:
                 return []
-            self._raw.append(text)
+            self._raw.write(text)
             return [self._quick(self._field, text)]
         if self._done:
             raise RuntimeError("feed after finish: make a new parser for each answer")
         if self.lost:
             return []
+        if self._repaired is not None:
+            changes = self._repaired.feed(text)
+            self.lost = self._repaired.lost
+            return self._told_again(changes) if self._open else changes
         if self._place == "after":
             self._after.append(text)
             return []
@@ -109,11 +125,18 @@ class JsonParser:
             return []
         self._done = True
         self._quick = None
-        if self._place == "after":
-            self._conclude("".join(self._raw), "".join(self._after))
-        elif self._place == "inside" and not self.lost:
+        if self._repaired is not None:
+            self._changes = self._told_again(self._repaired.finish())
+            self.lost = self._repaired.lost
+        elif self._place == "after":
+            self._conclude(self._raw.getvalue(), "".join(self._after))
+        elif self._place == "before":
             self.lost = True
-            self._give_up()
+        elif not self.lost:
+            self._repair(finished=True)
+        if self._field:
+            self._end_field()
+        self._changes += [Closed(name) for name, closed in self._open.items() if not closed]
         return self._flush()
 
     def _enter(self, before: str) -> bool:
@@ -137,21 +160,54 @@ class JsonParser:
         end = self._tokens.feed(text, start)
         if self._field:
             self._take_literal(end)
-        self._raw.append(text[start:end])
         state = self._tokens.state
+        self._raw.write(text[start:end] if state is State.OVER else text[start:])
         if state is State.OVER:
             self._place = "after"
             self._after.append(text[end:])
         elif state is State.BROKEN:
-            self.lost = True
-            self._give_up()
+            self._repair(finished=False)
+            return self._flush()
         self._quick = None
         if self._field and self._tokens.in_plain_text and self._mode != "whole":
             self._quick = Appended if self._mode == "text" else Written
         return self._flush()
 
-    def _give_up(self) -> None:
-        self._end_field()
+    def _repair(self, *, finished: bool) -> None:
+        """Read the object again, by the other rules, and put right what was shown."""
+        self._quick = None
+        if not self._repairs or self._in_list:
+            self.lost = True
+            return
+        raw = self._raw.getvalue()
+        self._flush_text()
+        repaired = RepairedParser(self._fields)
+        changes = repaired.feed(raw)
+        if finished:
+            changes += repaired.finish()
+        self.lost = repaired.lost
+        if self.lost:
+            return
+        strict = JsonParser(self._fields)
+        strict._repairs = False
+        told, right = _Told(strict.feed(raw)), _Told(changes)
+        self._correct(told, right)
+        self._field = ""
+        self._open = {name: name in told.closed for name in told.texts if name not in right.texts}
+        self._shown_of_open = {name for name in self._open if told.texts[name]}
+        if not finished:
+            self._repaired = repaired
+            self._raw = io.StringIO()
+
+    def _told_again(self, changes: list[Change]) -> list[Change]:
+        told: list[Change] = []
+        for change in changes:
+            if isinstance(change, Opened) and change.field in self._open:
+                if self._open.pop(change.field) or change.field in self._shown_of_open:
+                    told.append(Withdrawn(change.field))
+            else:
+                told.append(change)
+        return told
 
     # What the tokenizer says.
 
@@ -234,7 +290,7 @@ class JsonParser:
             return
         first = after.lstrip()
         repaired = first.startswith(",") and not "".join(self._before)  # for once, though it was valid
-        if repaired and ("\\" in raw or first[1:].lstrip()[:1] in _QUOTES):
+        if repaired and (CAREFUL.search(raw) or first[1:].lstrip()[:1] in _QUOTES):
             self.lost = True
             return
         if "{" in after and not self._in_list:
@@ -256,7 +312,7 @@ class JsonParser:
                 self.lost = True
                 return
             separated = "".join(outside).rstrip().endswith(",")
-            if not other or "\\" in after[at:end]:
+            if not other or CAREFUL.search(after, at, end):
                 self.lost = True
                 return
             if not one or (not separated and _same_shape(one, other)):
@@ -270,27 +326,45 @@ class JsonParser:
         elif listed:
             self.lost = not _balances(raw)
         elif last is not raw:
-            self._correct(_values(self._fields, raw), _values(self._fields, last))
+            self._correct(_Told(JsonParser(self._fields).feed(raw)), _Told(JsonParser(self._fields).feed(last)))
 
-    def _correct(self, shown: dict[str, str], right: dict[str, str]) -> None:
-        for name in self._fields:
-            if shown.get(name) == right.get(name):
-                continue
-            self._changes.append(Withdrawn(name) if name in shown else Opened(name))
-            if right.get(name):
-                made = Written if self._fields[name] == "data" else Appended
-                self._changes.append(made(name, right[name]))
-            self._changes.append(Closed(name))
+    def _correct(self, told: "_Told", right: "_Told") -> None:
+        """Say what leads from what was told to what is right."""
+        for name, text in right.texts.items():
+            before = told.texts.get(name)
+            if before is None:
+                self._changes.append(Opened(name))
+            elif before != text if name in told.closed else not text.startswith(before):
+                self._changes.append(Withdrawn(name))
+            else:
+                text = text[len(before) :]
+                if text and isinstance(last := self._changes[-1] if self._changes else None, Appended | Written):
+                    text = last.text + text
+                    self._changes.pop()
+                if name in told.closed:
+                    continue
+            if text:
+                self._changes.append((Written if self._fields[name] == "data" else Appended)(name, text))
+            if name in right.closed:
+                self._changes.append(Closed(name))
 
 
-def _values(fields: Fields, text: str) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for change in JsonParser(fields).feed(text):
-        if isinstance(change, Opened | Withdrawn):
-            values[change.field] = ""
-        elif isinstance(change, Appended | Written):
-            values[change.field] += change.text
-    return values
+class _Told:
+    """What changes come to."""
+
+    def __init__(self, changes: Iterable[Change]) -> None:
+        self.texts: dict[str, str] = {}
+        self.closed: set[str] = set()
+        for change in changes:
+            name = change.field
+            match change:
+                case Opened() | Withdrawn():
+                    self.texts[name] = ""
+                    self.closed.discard(name)
+                case Appended(text=text) | Written(text=text):
+                    self.texts[name] += text
+                case Closed():
+                    self.closed.add(name)
 
 
 def _balances(text: str) -> bool:
