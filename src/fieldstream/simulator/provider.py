@@ -62,6 +62,7 @@ class Provider:
         """Where it is, without a path."""
         self._loop = asyncio.new_event_loop()
         self._closing = False
+        self._closed_by_user: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name=f"simulator:{port}", daemon=True)
         self._thread.start()
 
@@ -103,7 +104,7 @@ class Provider:
         """Stop listening, close every connection, end the thread. Closing again does nothing."""
         if not self._closing:
             self._closing = True
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop.call_soon_threadsafe(self._closed_by_user.set_result, None)
         self._thread.join()
 
     def __enter__(self) -> Self:
@@ -124,13 +125,15 @@ class Provider:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        listen = self._loop.create_server(self._accept, sock=self._socket, backlog=_BACKLOG)
         try:
-            server = self._loop.run_until_complete(listen)
-            self._loop.run_forever()
-            self._loop.run_until_complete(self._stop(server))
+            self._loop.run_until_complete(self._serve())
         finally:
             self._loop.close()
+
+    async def _serve(self) -> None:
+        server = await self._loop.create_server(self._accept, sock=self._socket, backlog=_BACKLOG)
+        await self._closed_by_user
+        await self._stop(server)
 
     async def _stop(self, server: asyncio.Server) -> None:
         server.close()
