@@ -99,6 +99,7 @@ def _add_run(commands: Any) -> None:
     parser.add_argument("--api-base", metavar="URL", help="where the LM of --lm is")
     parser.add_argument("--api-key", metavar="KEY", help="the key for the LM of --lm")
     parser.add_argument("--simulate", action="store_true", help="use a simulated LM on this machine")
+    parser.add_argument("--fast", action="store_true", help="with --simulate: as fast as it goes, not at a human pace")
     parser.add_argument("--adapter", choices=("chat", "json", "xml"), help="the adapter, else what FILE configures")
     parser.add_argument("--traceback", action="store_true", help="show where a failure came from")
 

@@ -47,7 +47,7 @@ def _settings(program: Callable[..., Any], arguments: argparse.Namespace) -> Gen
         if arguments.simulate:
             from fieldstream.simulator import simulate
 
-            provider = stack.enter_context(simulate(rate=45, first=0.3))
+            provider = stack.enter_context(simulate(**({} if arguments.fast else {"rate": 45.0, "first": 0.3})))
             chosen["lm"] = dspy.LM(provider.model, **provider.lm_kwargs, cache=False)
         elif arguments.lm is not None:
             places = {"api_base": arguments.api_base, "api_key": arguments.api_key}

@@ -39,13 +39,14 @@ class Glyphs(NamedTuple):
     gives: str
     dot: str
     said: str
+    opened: str
     more: str
     cursor: str
     spinner: str
 
 
-SIGNS = Glyphs("✓", "✗", "→", "·", "›", "…", "▌", "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
-ASCII = Glyphs("+", "x", "->", "-", ">", "~", "_", "|/-\\")
+SIGNS = Glyphs("✓", "✗", "→", "·", "›", "▸", "…", "▌", "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+ASCII = Glyphs("+", "x", "->", "-", ">", ">", "~", "_", "|/-\\")
 
 
 class Blocks:
@@ -70,12 +71,21 @@ class Blocks:
         """What stands before the lines of its body."""
         return "  " * (self.depth(call) + 3)
 
+    def opening(self, call: CallView, width: int) -> Text:
+        """One line for a call that goes on, above what it called and what has ended."""
+        line = Text("  " * (self.depth(call) + 1), no_wrap=True, end="")
+        line.append(f"{self.glyphs.opened} ", "dim")
+        line.append(visible(call.name), _NAME[call.kind])
+        if call.kind == "tool":
+            line.append(arguments(call, max(width - line.cell_len, 8)))
+        return self._cropped(line, width)
+
     def heading(self, call: CallView, width: int, now: float) -> Text:
         """One line for the call: how it is, what it is, how long it took."""
         line = Text(no_wrap=True, end="")
         line.append("  " * (self.depth(call) + 1))
         line.append_text(self.sign(call, now))
-        line.append(f" {visible(call.name)}", _NAME.get(call.kind, "bold"))
+        line.append(f" {visible(call.name)}", _NAME[call.kind])
         took = ticking(call.elapsed(now)) if call.running else duration(call.elapsed(now))
         said = [took, *(self._at_work(call) if call.running else manner(call))]
         if call.error is not None:

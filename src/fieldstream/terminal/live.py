@@ -104,7 +104,7 @@ class LiveScreen:
         """The headings of the calls that it is in, where nothing that they called has been shown before."""
         above = [each for each in call.above() if each.kind != "module" and each.shown and each.id not in self._opened]
         self._opened.update(each.id for each in above)
-        return [self._blocks.heading(each, width, self.now) for each in reversed(above)]
+        return [self._blocks.opening(each, width) for each in reversed(above)]
 
     def _said(self, text: str, id: str | None, width: int) -> list[Text]:
         call = self.view.calls.get(id) if id is not None else None

@@ -20,8 +20,9 @@ class Turns:
 
     def take(self, event: Event) -> Iterator[Event]:
         """What may be said now that this event has come."""
-        coming: deque[Event] = deque(self._rest() if isinstance(event, RunEnded) else ())
-        coming.append(event)
+        if isinstance(event, RunEnded):
+            yield from self._rest()
+        coming: deque[Event] = deque([event])
         while coming:
             event = coming.popleft()
             waits_with = self._waits_with(event)
@@ -63,4 +64,3 @@ class Turns:
         """What still waits at the end. That is only so for a log that was cut: a run closes what it opened."""
         while self._waiting:
             yield from self._waiting.pop(next(iter(self._waiting)))
-        self._speaking.clear()
