@@ -1,7 +1,7 @@
 """What the tests of ``streamify`` share: a provider that says what it is told, answers in each format, and readers."""
 
 import json
-from collections.abc import AsyncIterable, Iterable, Iterator
+from collections.abc import AsyncIterable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Any
 from xml.sax.saxutils import escape
@@ -20,7 +20,7 @@ ADAPTERS: dict[str, dspy.Adapter] = {
 
 
 @contextmanager
-def provided(*answers: Answer | str, adapter: Any = None, cache: bool = False, **options: Any) -> Iterator[Provider]:
+def provided(*answers: Answer | str, adapter: Any = None, cache: bool = False, **options: Any) -> Generator[Provider]:
     """A provider with these answers, and DSPy's settings for it. It writes its own where they run out."""
     with simulate(**options) as provider:
         provider.script(*answers)

@@ -30,8 +30,8 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
 
 
 def program(annotation: Any) -> dspy.Module:
-    signature = dspy.Signature("question -> value, note").with_updated_fields("value", type_=annotation)
-    return dspy.Predict(signature)
+    made: Any = dspy.Signature
+    return dspy.Predict(made("question -> value, note").with_updated_fields("value", type_=annotation))
 
 
 def cut(whole: str, size: int) -> Answer:

@@ -43,7 +43,7 @@ async def close(stream: Any) -> None:
 
 
 async def close_its_iterator(stream: Any) -> None:
-    iterator = aiter(stream)
+    iterator = stream.__aiter__()
     await anext(iterator)
     await iterator.aclose()
 
@@ -272,7 +272,7 @@ class TestWithoutAsync:
                 def over() -> Iterator[Any]:
                     yield from kept
 
-                generator = over()
+                generator: Any = over()
                 next(generator)
                 generator.close()
             provider.wait_for(lambda: provider.requests[0].disconnected.is_set())

@@ -137,7 +137,8 @@ class TestReuse:
             """Search."""
             return f"found {query}"
 
-        program = dspy.ReAct("question -> answer", tools=[search])
+        react: Any = dspy.ReAct
+        program = react("question -> answer", tools=[search])
         listeners = [StreamListener("next_thought", allow_reuse=reuse), StreamListener("answer")]
         with provided(steps=2):
             values = await gather(streamify(program, stream_listeners=listeners)(question="?"))

@@ -103,16 +103,18 @@ async def test_a_method_is_given_what_it_names() -> None:
     seen: dict[str, Any] = {}
 
     class Provider(StatusMessageProvider):
-        def tool_start_status_message(self, instance: Any, inputs: dict[str, Any], call_id: str) -> None:
+        def tool_start_status_message(self, instance: Any, inputs: dict[str, Any], call_id: str = "") -> None:
             seen["start"] = call_id
 
-        def tool_end_status_message(self, outputs: Any, call_id: str, instance: Any, exception: Any) -> None:
+        def tool_end_status_message(
+            self, outputs: Any, call_id: str = "", instance: Any = None, exception: Any = ""
+        ) -> None:
             seen["end"] = (call_id, instance.name, exception)
 
-        def lm_start_status_message(self, **everything: Any) -> None:
+        def lm_start_status_message(self, *args: Any, **everything: Any) -> None:
             seen["lm"] = set(everything)
 
-        def lm_end_status_message(self, *, exception: BaseException | None, **rest: Any) -> None:
+        def lm_end_status_message(self, outputs: Any, exception: Any = "", **rest: Any) -> None:
             seen["lm end"] = exception
 
     with provided(chat(answer="x")):
@@ -163,7 +165,8 @@ async def test_a_method_that_raises_loses_its_message_never_the_run(
 
 async def test_reacts_own_finish_is_silent() -> None:
     with provided(steps=1):
-        values = await gather(streamify(dspy.ReAct("question -> answer", tools=[search]))(question="?"))
+        react: Any = dspy.ReAct
+        values = await gather(streamify(react("question -> answer", tools=[search]))(question="?"))
     assert messages(values) == [CALLED, FINISHED]
 
 
@@ -223,7 +226,7 @@ class TestBursts:
             return "2"
 
         class Concurrent(dspy.Module):
-            async def aforward(self) -> list[str]:
+            async def aforward(self) -> Any:
                 return await asyncio.gather(dspy.Tool(two).acall(), dspy.Tool(one).acall())
 
         values = await asyncio.wait_for(gather(streamify(Concurrent(), is_async_program=True)()), 10)
