@@ -20,6 +20,14 @@ class Describe(dspy.Signature):
     answer: str = dspy.OutputField()
 
 
+class Hinted(dspy.Signature):
+    """Answer with a hint."""
+
+    question: str = dspy.InputField()
+    hint: str = dspy.InputField()
+    answer: str = dspy.OutputField()
+
+
 def add(a: int, b: int) -> int:
     """Add two numbers."""
     return a + b
@@ -27,7 +35,7 @@ def add(a: int, b: int) -> int:
 
 qa = dspy.ChainOfThought("question -> answer")
 describe = dspy.Predict(Describe)
-agent = dspy.ReAct(dspy.Signature("question, hint: str -> answer"), tools=[add])
+agent = dspy.ReAct(Hinted, tools=[add])
 
 
 class Loop(dspy.Module):

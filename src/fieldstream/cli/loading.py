@@ -74,7 +74,7 @@ def _neighbours(path: Path) -> str:
     where = "here" if path.parent == Path() else f"in {path.parent}"
     close = difflib.get_close_matches(path.stem, [name.removesuffix(".py") for name in files], n=1)
     if close:
-        return f"did you mean {path.parent / close[0]!s}.py?"
+        return f"did you mean '{path.parent / close[0]}.py'?"
     return f"{where} are: {listed(files)}" if files else f"there is no Python file {where}"
 
 
