@@ -108,7 +108,8 @@ class ValueQueue:
             self._respond(self._handles[text], piece)
 
     def chunk(self, chunk: object) -> None:
-        self._batch.append(chunk)
+        if self.wants_chunks:  # a custom LM's come unasked
+            self._batch.append(chunk)
 
     def literal(self, call: str, field: str, piece: str) -> None:
         if (listened := self._fields.get(call, {}).get(field)) is not None:

@@ -172,4 +172,5 @@ async def test_a_custom_lms_chunks_in_dspys_shape_are_its_text(is_async: bool) -
         program = dspy.Predict("question -> answer")
         values = await gather(streamify(program, None, listeners, is_async_program=is_async)(question="?"))
     assert text(values) == values[-1].answer == "one two"
+    assert responses(values) == values[:-1], "its chunks themselves are not asked for"
     assert len([r for r in responses(values) if r.chunk]) == 2
