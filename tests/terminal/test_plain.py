@@ -92,8 +92,8 @@ def test_text_is_written_as_it_comes() -> None:
 
 
 def test_a_text_of_several_lines_is_indented() -> None:
-    story = Story().call("c1", "predictor", "p").wrote("c1", "answer", "one\n", "two")
-    assert "  answer: one\n    two\n" in written(story.end("c1"))
+    story = Story().call("c1", "predictor", "p").wrote("c1", "answer", "one\n", "two\n\nth", "ree\n", "\n\n", "4\n")
+    assert "  answer: one\n    two\n\n    three\n\n\n    4\n  done" in written(story.end("c1"))
 
 
 def test_what_a_text_turned_out_to_be() -> None:

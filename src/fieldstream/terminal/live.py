@@ -135,7 +135,10 @@ class LiveScreen:
         return lines[:height]
 
     def _shares(self, calls: list[CallView], width: int, room: int) -> dict[int, int] | None:
-        """How many lines each field may take. Those that ended give way first; ``None``: there is no room for any."""
+        """How many lines each field may take; ``None``: there is no room for any.
+
+        Those that grow share the room. Those that ended get what is left, and of them the first give way first.
+        """
         most = {id(known): max(room, 1) for call in calls for known in call.fields.values()}
         sizes: list[tuple[FieldView, int]] = []
         others = 0
@@ -144,14 +147,19 @@ class LiveScreen:
             fields = [(known, len(self._blocks.field(known, indent, width, room))) for known in call.fields.values()]
             others += len(self._blocks.body(call, width, most)) - sum(size for _, size in fields)
             sizes += fields
-        room -= others
-        ended = [size for known, size in sizes if known.ended]
         growing = [size for known, size in sizes if not known.ended]
-        for_ended = _share(ended, room - sum(growing))
-        for_growing = _share(growing, room - sum(min(size, for_ended) for size in ended))
-        if sum(min(size, for_ended) for size in ended) + sum(min(size, for_growing) for size in growing) > room:
+        ended = [(known, size) for known, size in sizes if known.ended]
+        room -= others + len(ended)  # Each that ended keeps a line.
+        share = _share(growing, room)
+        room -= sum(min(size, share) for size in growing)
+        if room < 0:
             return None
-        return {id(known): for_ended if known.ended else for_growing for known, _ in sizes}
+        shares = {id(known): share for known, _ in sizes if not known.ended}
+        for known, size in reversed(ended):
+            more = min(size - 1, room)
+            shares[id(known)] = 1 + more
+            room -= more
+        return shares
 
 
 def _share(sizes: list[int], room: int) -> int:

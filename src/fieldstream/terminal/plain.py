@@ -1,5 +1,6 @@
 """A run as plain lines, for a file or a pipe: everything as it comes, nothing twice, no control codes."""
 
+import re
 from typing import Self, TextIO
 
 from fieldstream.events import (
@@ -36,6 +37,7 @@ from fieldstream.terminal.wording import (
 
 _MOST = 600
 """Characters of a tool's arguments or result that are worth a line in a log."""
+_LINE_FEED = re.compile(r"\n(?=[^\n])")
 
 
 class PlainLog:
@@ -185,7 +187,10 @@ class PlainLog:
             self._end_line()
             self._write(f"{indent}{visible(known.label)}: ")
             self._open = known
-        self._write(text.replace("\n", f"\n{indent}  "))
+        # A line's indent waits for the line's text, so that no line ends with spaces.
+        if self._fresh and text and text[0] != "\n":
+            self._write(f"{indent}  ")
+        self._write(_LINE_FEED.sub(f"\n{indent}  ", text))
 
     # The end
 

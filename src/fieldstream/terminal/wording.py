@@ -51,16 +51,20 @@ def failed(error: Failure) -> str:
 
 def tokens(usage: Mapping[str, Any] | None) -> str:
     """What an LM's usage comes to: ``1,204 tokens in, 87 out``; empty where nobody counted."""
-    if not usage:
-        return ""
-    read, written = _count(usage, "prompt_tokens", "input_tokens"), _count(usage, "completion_tokens", "output_tokens")
-    if read is None and written is None:
-        return ""
-    return f"{read or 0:,} tokens in, {written or 0:,} out"
+    return _tokens(*_counts(usage)) if usage else ""
 
 
-def _count(usage: Mapping[str, Any], *names: str) -> int | None:
-    return next((count for name in names if isinstance(count := usage.get(name), int)), None)
+def _tokens(read: int, written: int) -> str:
+    return f"{read:,} tokens in, {written:,} out" if read or written else ""
+
+
+def _counts(usage: Mapping[str, Any]) -> tuple[int, int]:
+    """Tokens read and written; 0 where nobody counted."""
+    return _count(usage, "prompt_tokens", "input_tokens"), _count(usage, "completion_tokens", "output_tokens")
+
+
+def _count(usage: Mapping[str, Any], *names: str) -> int:
+    return next((count for name in names if isinstance(count := usage.get(name), int)), 0)
 
 
 def arguments(call: CallView, most: int) -> str:
@@ -70,8 +74,15 @@ def arguments(call: CallView, most: int) -> str:
 
 
 def lm_call(call: CallView) -> CallView | None:
-    """The LM's call that gave a predictor its answer."""
+    """The LM's call that a predictor made last."""
     return next((child for child in reversed(call.children) if child.kind == "lm"), None)
+
+
+def _used(call: CallView) -> str:
+    """What a call used: an LM's by itself, a predictor's in all its attempts."""
+    lms = [each for each in (call, *call.children) if each.kind == "lm" and each.usage]
+    counts = [_counts(lm.usage or {}) for lm in lms]
+    return _tokens(sum(read for read, _ in counts), sum(written for _, written in counts)) if counts else ""
 
 
 def manner(call: CallView) -> list[str]:
@@ -81,7 +92,7 @@ def manner(call: CallView) -> list[str]:
     if lm is not None:
         said += [visible(lm.name)] if lm is not call else []
         said += ["cached"] if lm.cached else []
-        said += [text] if (text := tokens(lm.usage)) else []
+        said += [text] if (text := _used(call)) else []
     match call.whole:
         case "adapter":
             said.append("shown whole: its adapter has no parser")
