@@ -97,12 +97,14 @@ class Execution:
         self._ended: Future[None] = _future()
         self._gone: Future[None] = _future()
         self._head_start = threading.Event()
+        self._detach: Callable[[], None] = _nothing
 
     # Starting
 
     def start_in_loop(self) -> None:
         """Start from a task of a running loop. The program begins when that task next suspends."""
         loop = asyncio.get_running_loop()
+        self._attach()
         self._tap.recorder.start(self.id, self.launch.name)
         if self.launch.is_async:
             self._task = loop.create_task(self._in_task(), context=self.launch.context)
@@ -112,6 +114,7 @@ class Execution:
 
     def start_in_thread(self) -> None:
         """Start from a thread. The program begins with ``release``, or shortly after."""
+        self._attach()
         self._tap.recorder.start(self.id, self.launch.name)
 
         def work() -> None:
@@ -124,7 +127,15 @@ class Execution:
         """The reader has said what it reads."""
         self._head_start.set()
 
+    def _attach(self) -> None:
+        """A run that another run's program starts is cancelled with that one."""
+        if (outer := tap.current_tap()) is not None:
+            self._detach = outer.cancellation.add(self.cancel)
+
     def _start_thread(self, work: Callable[[], None]) -> None:
+        if self._tap.cancellation.requested:
+            self._go()
+            return
         self._work = work
         try:
             tap.threads.start(work)
@@ -221,9 +232,10 @@ class Execution:
         with self._lock:
             if self.outcome is not None:
                 return
-            self.outcome = outcome
             self._result = result
             self._error = error
+            self.outcome = outcome  # last: whoever sees it finds the others
+        self._detach()
         try:
             members: dict[str, Any] = {"usage": tap.to_json(self._tap.total_usage())}
             if outcome == "completed":
@@ -294,6 +306,9 @@ class _NoListener:
     """Stands in ``settings.stream_listeners``: equal to no predictor's listener."""
 
     predict = object()
+
+
+def _nothing() -> None: ...
 
 
 def _future() -> Future[None]:

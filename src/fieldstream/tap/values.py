@@ -17,12 +17,20 @@ def to_json(value: Any) -> Any:
     try:
         return to_jsonable_python(value, fallback=_fallback, serialize_unknown=True)
     except Exception:  # An object may fail in any way when it is looked at; watching must not fail with it.
-        return str(value)
+        return _words(value)
 
 
 def _fallback(value: Any) -> Any:
     # dspy.Prediction and dspy.Example are mappings in all but name.
-    return dict(value.items()) if isinstance(value, dspy.Example) else str(value)
+    return dict(value.items()) if isinstance(value, dspy.Example) else _words(value)
+
+
+def _words(value: object) -> str:
+    """The value's ``str``. It is its author's code and may fail in any way; the run must go on all the same."""
+    try:
+        return str(value)
+    except Exception:
+        return object.__repr__(value)
 
 
 def field_kind(annotation: Any) -> FieldKind:
@@ -54,11 +62,7 @@ def _field_value(kind: FieldKind, value: Any) -> Any:
 
 def failure(error: BaseException) -> Failure:
     """An exception as data."""
-    try:
-        message = str(error)
-    except Exception:  # Its words are its author's code, and may fail in any way. The run must end all the same.
-        message = ""
-    return Failure(kind=type(error).__name__, message=message)
+    return Failure(kind=type(error).__name__, message=_words(error))
 
 
 def tool_arguments(inputs: Mapping[str, Any]) -> dict[str, Any]:
