@@ -21,6 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Implementing custom LMs:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Accessing the 'model_computed_fields':DeprecationWarning"),  # LiteLLM does
     pytest.mark.filterwarnings("ignore:Accessing the 'model_fields':DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Item .* on TypedDict:UserWarning"),
     pytest.mark.filterwarnings("ignore:Passing OpenAI-style message:DeprecationWarning"),
 ]
 

@@ -37,6 +37,10 @@ def install() -> None:
             attempts.install()
             engine.install()
             install_native()
+        else:
+            from fieldstream.tap import responses
+
+            responses.install()
         _installed = True
 
 

@@ -6,7 +6,8 @@ the stack can tell.
 Touches of DSPy: ``dspy.clients.lm.litellm_completion`` and ``alitellm_completion`` (wrapped; before 3.4 their names are part
 of a cache's keys), ``_get_litellm`` and ``_add_dspy_identifier_to_headers``. Touches of LiteLLM: ``stream_chunk_builder``;
 of its stream ``received_finish_reason``, which stays empty where the provider's stream was cut off, and ``chunks``, of
-which one has the usage as the provider reports it.
+which one has the usage as the provider reports it; ``completion_with_retries``, by which it retries (before 3.4: since then
+DSPy does, and asks LiteLLM for no retries).
 """
 
 from collections.abc import Awaitable, Callable
@@ -98,20 +99,38 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
         if lm is None:
             with overriding(send_stream=None):
                 return original(request, num_retries, cache)
+        litellm = lm_module._get_litellm()
         cancellation = lm.tap.cancellation
-        with ExitStack() as stack:
-            socket = stack.enter_context(interruptible_socket(cancellation))
-            stack.enter_context(cancellation.interrupting(socket.shut_down))
+
+        begun = False
+
+        def attempt(**arguments: Any) -> Any:
+            nonlocal begun
+            cancellation.check()
             report = _Report(lm)
-            stream = lm_module._get_litellm().completion(**_arguments(request, num_retries, cache))
+            begun = False
+            stream = litellm.completion(**arguments)
+            begun = True
             try:
                 for chunk in stream:
                     report.push(chunk)
+                return report.response(stream, request)
             finally:
                 close = getattr(getattr(stream, "completion_stream", None), "close", None)
                 if close is not None:
                     close()
-            return report.response(stream, request)
+
+        arguments = _arguments(request, num_retries, cache)
+        with ExitStack() as stack:
+            socket = stack.enter_context(interruptible_socket(cancellation))
+            stack.enter_context(cancellation.interrupting(socket.shut_down))
+            try:
+                return attempt(**arguments)
+            except Exception:
+                # LiteLLM itself retries what has not begun.
+                if not begun or not num_retries:
+                    raise
+            return litellm.completion_with_retries(**arguments, original_function=attempt)
 
     return litellm_completion
 
@@ -126,14 +145,30 @@ def _wrap_async(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaita
         if lm is None:
             with overriding(send_stream=None):
                 return await original(request, num_retries, cache)
-        report = _Report(lm)
-        stream = await lm_module._get_litellm().acompletion(**_arguments(request, num_retries, cache))
+        litellm = lm_module._get_litellm()
+
+        begun = False
+
+        async def attempt(**arguments: Any) -> Any:
+            nonlocal begun
+            report = _Report(lm)
+            begun = False
+            stream = await litellm.acompletion(**arguments)
+            begun = True
+            try:
+                async for chunk in stream:
+                    report.push(chunk)
+                return report.response(stream, request)
+            finally:
+                await stream.aclose()
+
+        arguments = _arguments(request, num_retries, cache)
         try:
-            async for chunk in stream:
-                report.push(chunk)
-        finally:
-            await stream.aclose()
-        return report.response(stream, request)
+            return await attempt(**arguments)
+        except Exception:
+            if not begun or not num_retries:
+                raise
+        return await litellm.acompletion_with_retries(**arguments, original_function=attempt)
 
     return alitellm_completion
 
