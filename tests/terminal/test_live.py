@@ -6,7 +6,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from fieldstream.terminal.blocks import ASCII
+from fieldstream.terminal.glyphs import ASCII
 from fieldstream.terminal.live import LiveScreen
 from tests.terminal.story import Story, agent, at_once, qa
 

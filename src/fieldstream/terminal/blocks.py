@@ -1,7 +1,6 @@
 """Calls and fields as lines for a terminal, each no wider than it is told to be. User text is never read as markup."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
@@ -9,6 +8,7 @@ from rich.text import Text
 from fieldstream.events import UNSET
 from fieldstream.terminal.call import CallView
 from fieldstream.terminal.field import FieldView, Withdrawn
+from fieldstream.terminal.glyphs import SIGNS, Glyphs
 from fieldstream.terminal.value import as_json, as_text, dotted
 from fieldstream.terminal.view import View
 from fieldstream.terminal.wording import (
@@ -29,24 +29,6 @@ _SHORT = 6
 """Lines that tools' results, errors and withdrawn texts may take."""
 _COLUMN = 9
 """Cells for a field's name, so that most texts stand below each other."""
-
-
-class Glyphs(NamedTuple):
-    """The signs that stand beside the text."""
-
-    done: str
-    failed: str
-    gives: str
-    dot: str
-    said: str
-    opened: str
-    more: str
-    cursor: str
-    spinner: str
-
-
-SIGNS = Glyphs("✓", "✗", "→", "·", "›", "▸", "…", "▌", "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
-ASCII = Glyphs("+", "x", "->", "-", ">", ">", "~", "_", "|/-\\")
 
 
 class Blocks:

@@ -10,9 +10,10 @@ from rich.live import Live
 from rich.text import Text
 
 from fieldstream.events import CallEnded, CallStarted, Custom, Event, RunEnded, Status
-from fieldstream.terminal.blocks import ASCII, SIGNS, Blocks
+from fieldstream.terminal.blocks import Blocks
 from fieldstream.terminal.call import CallView
 from fieldstream.terminal.field import FieldView
+from fieldstream.terminal.glyphs import ASCII, SIGNS
 from fieldstream.terminal.value import as_json
 from fieldstream.terminal.view import View
 from fieldstream.terminal.wording import SafeFile
