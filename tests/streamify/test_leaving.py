@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -63,11 +63,11 @@ async def raise_in_the_loop(stream: Any) -> None:
 
 
 async def leave_a_generator_over_it(stream: Any) -> None:
-    async def over() -> AsyncIterator[Any]:
+    async def over() -> AsyncGenerator[Any]:
         async for value in stream:
             yield value
 
-    generator = over()
+    generator: AsyncGenerator[Any] = over()
     await anext(generator)
     await generator.aclose()
 
