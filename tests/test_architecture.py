@@ -87,7 +87,7 @@ def is_run(room: str) -> bool:
 
 
 def may_import(room: str, target: str) -> bool:
-    if room == target or room in {"__init__", "cli"}:
+    if room == target or room in {"__init__", "__main__", "cli"}:
         return True
     if room == "_install" and not target:  # puts the package's public names where others look for DSPy's
         return True
