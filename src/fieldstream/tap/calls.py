@@ -102,12 +102,14 @@ class Recorder:
             self._close(call, error, members)
             self.sink.flush()
 
-    def _close(self, call: Call, error: Failure | None, members: dict[str, Any]) -> None:
+    def _close(
+        self, call: Call, error: Failure | None, members: dict[str, Any], children: Failure = ABANDONED
+    ) -> None:
         if call.ended or self.ended:
             return
         self.announce(call)
         for child in tuple(call.children.values()):
-            self._close(child, ABANDONED, {})
+            self._close(child, children, {}, children)
         if call.on_close is not None:
             call.on_close()
         call.ended = True
@@ -154,7 +156,8 @@ class Recorder:
             if self.ended:
                 return False
             for call in tuple(self._roots.values()):
-                self._close(call, error if outcome == "cancelled" and error is not None else ABANDONED, {})
+                reason = error if outcome == "cancelled" and error is not None else ABANDONED
+                self._close(call, reason, {}, reason)
             self._record(RunEnded, outcome=outcome, error=error, **members)
             self.ended = True
             self.sink.flush()
