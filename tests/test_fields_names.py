@@ -1,5 +1,7 @@
 """The names of fields: what they find, and what an error says of those that find nothing or too much."""
 
+from typing import Any
+
 import dspy
 import pytest
 
@@ -40,7 +42,8 @@ def test_a_field_with_its_predictor(name: str, predictor: str) -> None:
 
 
 def test_the_predictors_of_an_agent() -> None:
-    agent = dspy.ReAct("question -> answer", tools=[look])
+    signature: Any = "question -> answer"
+    agent = dspy.ReAct(signature, tools=[look])
     assert find_field(agent, "answer") == FieldName("extract.predict", "answer")
     assert find_field(agent, "extract.predict/answer") == FieldName("extract.predict", "answer")
     assert find_field(agent, "next_thought") == FieldName("react", "next_thought")

@@ -185,11 +185,15 @@ def test_work_that_waits_can_be_withdrawn() -> None:
     limit = ThreadLimit(1)
     go_on = threading.Event()
     began: list[str] = []
-    limit.start(lambda: began.append("first") or (go_on.wait(DEADLINE) and None))
+
+    def first() -> None:
+        began.append("first")
+        go_on.wait(DEADLINE)
 
     def second() -> None:
         began.append("second")
 
+    limit.start(first)
     limit.start(second)
     assert limit.withdraw(second)
     assert not limit.withdraw(second)

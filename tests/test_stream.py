@@ -269,7 +269,6 @@ async def test_an_unknown_field_in_a_loop(provider: Provider) -> None:
             run.text("nope")
     await no_tasks_left()
     assert not provider.requests
-    assert run.outcome == "cancelled"
 
 
 @pytest.mark.parametrize("mode", ["auto", "async", "thread"])

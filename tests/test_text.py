@@ -60,7 +60,8 @@ def test_a_piece_is_a_string() -> None:
     assert piece == "abc"
     assert hash(piece) == hash("abc")
     assert (piece.call, piece.reset) == ("c1", "retry")
-    assert {piece: 1}["abc"] == 1
+    by_text: dict[str, int] = {piece: 1}
+    assert by_text["abc"] == 1
     assert repr(piece) == "'abc'"
     assert json.dumps(piece) == '"abc"'
     assert f"{piece}d" == "abcd"

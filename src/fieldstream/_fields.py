@@ -1,6 +1,6 @@
 """The names by which a reader asks for a program's fields."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fieldstream import tap
 from fieldstream._errors import UnknownFieldError
@@ -20,7 +20,11 @@ class FieldName(NamedTuple):
 def output_fields(program: object) -> dict[str, list[str]]:
     """The program's predictors by path, with their output fields. Nothing is known of a function's."""
     predictors = tap.Names(program, {}).predictors()
-    return {path: list(predictor.signature.output_fields) for path, predictor in predictors.items()}
+    return {path: list(_signature(predictor).output_fields) for path, predictor in predictors.items()}
+
+
+def _signature(predictor: Any) -> Any:
+    return predictor.signature  # DSPy's own annotations do not tell its type.
 
 
 def find_field(program: object, name: str) -> FieldName:

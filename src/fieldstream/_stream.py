@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from fieldstream._fields import find_field
 from fieldstream._messages import StatusMessageProvider
@@ -16,9 +16,9 @@ from fieldstream.log import Cursor, MemoryLog
 class _Reading:
     """What a run is to its readers, of whichever kind."""
 
-    def __init__(self, launch: Launch, status: StatusMessageProvider | None, *, lm_text: bool) -> None:
-        self._log = MemoryLog()
-        self._execution = Execution(launch, self._log, status, lm_text=lm_text)
+    def __init__(self, execution: Execution, log: MemoryLog) -> None:
+        self._execution = execution
+        self._log = log
 
     @property
     def id(self) -> str:
@@ -159,9 +159,6 @@ class _PiecesBlocking(Iterator[Text]):
         return self._unread.popleft()
 
 
-_R = TypeVar("_R", Run, SyncRun)
-
-
 class Stream:
     """A run that is about to begin: ``async with`` gives a ``Run``, ``with`` a ``SyncRun``. It begins once."""
 
@@ -169,35 +166,36 @@ class Stream:
         self._launch = launch
         self._status = status
         self._lm_text = lm_text
-        self._run: Run | SyncRun | None = None
+        self._execution: Execution | None = None
 
-    def _begin(self, kind: type[_R]) -> _R:
-        if self._run is not None:
+    def _begin(self) -> tuple[Execution, MemoryLog]:
+        if self._execution is not None:
             raise RuntimeError("this stream was entered before; call stream(...) again for another run")
-        run = self._run = kind(self._launch, self._status, lm_text=self._lm_text)
-        return run
+        log = MemoryLog()
+        self._execution = Execution(self._launch, log, self._status, lm_text=self._lm_text)
+        return self._execution, log
 
     async def __aenter__(self) -> Run:
-        run = self._begin(Run)
-        run._execution.start_in_loop()
-        return run
+        execution, log = self._begin()
+        execution.start_in_loop()
+        return Run(execution, log)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._run is not None:
-            await self._run._execution.leave()
+        if self._execution is not None:
+            await self._execution.leave()
 
     def __enter__(self) -> SyncRun:
-        run = self._begin(SyncRun)
-        run._execution.start_in_thread()
-        return run
+        execution, log = self._begin()
+        execution.start_in_thread()
+        return SyncRun(execution, log)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._run is not None:
-            self._run._execution.leave_blocking()
+        if self._execution is not None:
+            self._execution.leave_blocking()
 
 
 class Streamer:

@@ -43,7 +43,9 @@ class Written:
             else:
                 self.log.append(handles[what], value)
                 made: Callable[..., Event] = LmDelta if what == "c" else FieldDelta
-                members = {"call": "c2", "channel": "reasoning"} if what == "c" else {"call": "c1", "field": what}
+                members: dict[str, Any] = (
+                    {"call": "c2", "channel": "reasoning"} if what == "c" else {"call": "c1", "field": what}
+                )
                 self.events.append(made(seq=len(self.events), at=float(len(self.events) + 1), text=value, **members))
         if end:
             self._log_it(RunEnded, outcome="completed")
@@ -76,8 +78,9 @@ def merged(events: list[Event]) -> list[Event]:
         if isinstance(event, FieldDelta | LmDelta) and out and isinstance(last := out[-1], FieldDelta | LmDelta):
             (one, before), (other, text) = text_of(last), text_of(event)
             if one == other:
-                members = {name: getattr(event, name) for name in event.__struct_fields__}
-                out[-1] = type(event)(**{**members, "text": before + text})
+                members: dict[str, Any] = {name: getattr(event, name) for name in event.__struct_fields__}
+                members["text"] = before + text
+                out[-1] = type(event)(**members)
                 continue
         out.append(event)
     return out

@@ -5,7 +5,7 @@ import collections
 import contextlib
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import dspy
@@ -102,7 +102,7 @@ def state(thing: object) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def nothing_left_in(program: dspy.Module, lm: dspy.LM) -> Iterator[None]:
+def nothing_left_in(program: dspy.Module, lm: dspy.LM) -> Generator[None]:
     """DSPy's settings, the program and its LM are afterwards what they were."""
     things: list[object] = [program, *program.predictors(), lm]
     before = [state(thing) for thing in things]

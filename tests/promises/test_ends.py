@@ -49,7 +49,8 @@ def _nothing_left() -> Iterator[None]:
 
 
 def lm_of(provider: Provider, **options: Any) -> dspy.LM:
-    return dspy.LM(provider.model, **provider.lm_kwargs, **{"cache": False, **options})
+    options = {"cache": False, **options}
+    return dspy.LM(provider.model, **provider.lm_kwargs, **options)
 
 
 def qa() -> dspy.Predict:
@@ -125,12 +126,12 @@ class Steps:
 
     def __call__(self, request: ChatRequest) -> Answer:
         if "next_tool_name" not in request.text("system"):
-            return Answer(chunks=cut(chat(reasoning="It is.", answer="Because of the air."), 25))
+            return Answer(chunks=cut(chat(reasoning="It is.", answer="Because of the air."), 40))
         if "observation_0" not in request.text("user"):
             thought = {"next_thought": "Look.", "next_tool_name": "look", "next_tool_args": '{"word": "sky"}'}
         else:
             thought = {"next_thought": "Done.", "next_tool_name": "finish", "next_tool_args": "{}"}
-        return Answer(chunks=cut(chat(**thought), 40))
+        return Answer(chunks=cut(chat(**thought), 60))
 
 
 def look(word: str) -> str:
@@ -139,13 +140,14 @@ def look(word: str) -> str:
 
 
 def agent() -> dspy.Module:
-    return dspy.ReAct("question -> answer", tools=[look])
+    signature: Any = "question -> answer"
+    return dspy.ReAct(signature, tools=[look])
 
 
 @pytest.mark.parametrize("how", ["cancel", "leave"])
 @ways
 def test_at_every_event_of_an_agent(way: Way, how: str) -> None:
-    with simulate(Steps(), rate=400) as provider, dspy.context(lm=lm_of(provider)):
+    with simulate(Steps(), rate=800) as provider, dspy.context(lm=lm_of(provider)):
         whole = run_until(way, None, how)
         kinds = {event.kind for event in whole if isinstance(event, CallStarted)}
         assert kinds == {"module", "predictor", "lm", "tool"}
@@ -163,6 +165,7 @@ def run_until(way: Way, place: int | None, how: str) -> list[Event]:
     """An agent's run up to the event at this place; its events."""
 
     async def in_loop() -> Any:
+        over, left = None, time.monotonic()
         async with watch(agent(), way)(question="Why is the sky blue?") as run:
             async for event in run:
                 if event.seq == place:
@@ -192,7 +195,7 @@ def run_until(way: Way, place: int | None, how: str) -> list[Event]:
                     assert run.outcome is not None
         return run
 
-    run = in_thread() if way == "sync" else asyncio.run(in_loop(), debug=True)
+    run = in_thread() if way == "sync" else asyncio.run(in_loop(), debug=how == "leave")
     events = read_all(run._log)
     check_order(events)
     end = events[-1]
@@ -478,10 +481,16 @@ async def test_the_readers_task_is_cancelled(provider: Provider) -> None:
 @pytest.mark.parametrize("mode", ["async", "thread"])
 async def test_the_readers_time_is_up(mode: Any, provider: Provider) -> None:
     provider.script(Answer(chunks=LONG.chunks, gates={20: threading.Event()}))
-    with dspy.context(lm=lm_of(provider)), pytest.raises(TimeoutError):
+    runs: list[Any] = []
+
+    async def read() -> None:
         async with asyncio.timeout(0.3), Streamer(qa(), mode=mode)(question="Why?") as run:
+            runs.append(run)
             await run.wait()
-    check_cancelled(run)
+
+    with dspy.context(lm=lm_of(provider)), pytest.raises(TimeoutError):
+        await read()
+    check_cancelled(runs[0])
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
@@ -859,4 +868,5 @@ def test_a_cancel_after_the_loop_is_closed() -> None:
     loop.close()
     run.cancel()
     check_cancelled(run)
-    run._execution._task._log_destroy_pending = False
+    task: Any = run._execution._task
+    task._log_destroy_pending = False

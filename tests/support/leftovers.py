@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from fieldstream.events import Event
@@ -11,11 +11,11 @@ from fieldstream.log import MemoryLog
 from fieldstream.simulator import Provider
 
 DEADLINE = 10.0
-_OURS_TO_STAY = ("simulator:", "fieldstream loop", "asyncio_", "AnyIO worker", "tqdm", "pytest")
+_OURS_TO_STAY = ("simulator:", "fieldstream loop", "asyncio_", "AnyIO worker", "litellm-logging", "tqdm", "pytest")
 
 
 @contextmanager
-def no_threads_left() -> Iterator[None]:
+def no_threads_left() -> Generator[None]:
     """Every thread that begins in the block ends soon after it."""
     before = set(threading.enumerate())
     yield

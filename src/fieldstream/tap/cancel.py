@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -64,7 +64,7 @@ class Cancellation:
         return remove
 
     @contextmanager
-    def interrupting(self, interrupt: Callable[[], None]) -> Iterator[None]:
+    def interrupting(self, interrupt: Callable[[], None]) -> Generator[None]:
         """As ``add``, for a block; what the interrupt makes fail in it comes out as ``RunCancelled``."""
         remove = self.add(interrupt)
         try:
@@ -77,7 +77,7 @@ class Cancellation:
             remove()
 
     @contextmanager
-    def cancelling_task(self) -> Iterator[None]:
+    def cancelling_task(self) -> Generator[None]:
         """For a block of a task: that task is cancelled when the run is."""
         interrupt = task_interrupt(None)
         remove = self.add(interrupt) if interrupt is not None else None

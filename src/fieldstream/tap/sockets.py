@@ -9,7 +9,7 @@ httpcore, which LiteLLM's clients stand on: ``SyncStream.write``, whose stream h
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
@@ -58,7 +58,7 @@ _current: ContextVar[InterruptibleSocket | None] = ContextVar("fieldstream_socke
 
 
 @contextmanager
-def interruptible_socket(cancellation: Cancellation) -> Iterator[InterruptibleSocket]:
+def interruptible_socket(cancellation: Cancellation) -> Generator[InterruptibleSocket]:
     """Requests that are written in this block, by this thread, are written to the socket that comes back."""
     token = _current.set(interruptible := InterruptibleSocket(cancellation))
     try:
@@ -71,13 +71,13 @@ def install_native() -> None:
     """Tell of the sockets of DSPy's native engines."""
     from dspy._vendor.lm15.transports._sync import StdlibTransport
 
-    original = StdlibTransport._send_request
+    original: Callable[..., Any] = vars(StdlibTransport)["_send_request"]
 
     def send_request(self: Any, conn: Any, *args: Any, **kwargs: Any) -> Any:
         _used(conn.sock)
         return original(self, conn, *args, **kwargs)
 
-    StdlibTransport._send_request = send_request
+    setattr(StdlibTransport, "_send_request", send_request)  # noqa: B010 (it is a private one)
 
 
 def install_httpcore() -> None:

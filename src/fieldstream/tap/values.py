@@ -4,7 +4,7 @@ import inspect
 import types
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 import dspy
 from pydantic_core import to_jsonable_python
@@ -22,7 +22,7 @@ def to_json(value: Any) -> Any:
 
 def _fallback(value: Any) -> Any:
     # dspy.Prediction and dspy.Example are mappings in all but name.
-    return dict(value.items()) if isinstance(value, dspy.Example) else _words(value)
+    return dict(cast("Any", value).items()) if isinstance(value, dspy.Example) else _words(value)
 
 
 def _words(value: object) -> str:
