@@ -1,6 +1,8 @@
 """What a wrapped program yields: a run's events as the values that ``streamify`` promises, in a queue.
 
 It stands where another run has its log. Nothing is merged and nothing is kept: what was read is gone.
+
+A response follows a piece of the LM's text, and what may yet be its field's last is withheld.
 """
 
 import json
@@ -11,6 +13,7 @@ from typing import Any, Literal
 
 from fieldstream._listener import Listened
 from fieldstream._messages import StatusMessage, StreamResponse
+from fieldstream._pieces import MOST_PIECES, aligned
 from fieldstream.events import (
     UNSET,
     CallEnded,
@@ -65,6 +68,8 @@ class ValueQueue:
         # The one call that each listener hears which hears only one.
         self._heard: dict[int, str] = {}
         self._handles: list[_Field] = []
+        # What was written for each predictor's call and is not shown yet, in its pieces.
+        self._undecided: dict[str, list[str]] = {}
         # What came since the last flush, and whose responses are in it.
         self._batch: list[object] = []
         self._spoken: list[_Field] = []
@@ -105,7 +110,7 @@ class ValueQueue:
 
     def append(self, text: int, piece: str) -> None:
         if text >= 0:
-            self._respond(self._handles[text], piece)
+            self._respond_aligned(self._handles[text], piece)
 
     def chunk(self, chunk: object) -> None:
         if self.wants_chunks:  # a custom LM's come unasked
@@ -114,7 +119,7 @@ class ValueQueue:
     def literal(self, call: str, field: str, piece: str) -> None:
         if (listened := self._fields.get(call, {}).get(field)) is not None:
             listened.literal = "open"
-            self._respond(listened, piece)
+            self._respond_aligned(listened, piece)
 
     def literal_ended(self, call: str, field: str) -> None:
         listened = self._fields.get(call, {}).get(field)
@@ -125,8 +130,12 @@ class ValueQueue:
     def sent(self, value: object) -> None:
         self._batch.append(value)
 
-    def withhold(self) -> None:
-        self._withheld = self._batch[-1] if self._batch else None
+    def piece(self, call: str, text: str) -> None:
+        undecided = self._undecided.get(call)
+        if undecided is not None:
+            undecided.append(text)
+            if len(undecided) > MOST_PIECES:
+                del undecided[:-1]
 
     def flush(self) -> None:
         batch, self._batch = self._batch, []
@@ -157,6 +166,8 @@ class ValueQueue:
         call, parent = members["call"], members["parent"]
         if members["kind"] == "predictor":
             self._predictors[call] = members["name"]
+            if any(listened.predictor in (None, members["name"]) for listened in self._listened):
+                self._undecided[call] = []
         elif members["kind"] == "lm" and parent in self._predictors:
             self._lms[call] = parent
 
@@ -166,10 +177,13 @@ class ValueQueue:
             self.cached = True
         if self._predictors.pop(call, None) is not None:
             self._fields.pop(call, None)
+            self._undecided.pop(call, None)
 
     def _start_field(self, members: dict[str, Any]) -> None:
         call, name = members["call"], members["field"]
         predictor = self._predictors.get(call)
+        if undecided := self._undecided.get(call):
+            del undecided[:-1]  # What came before the piece that opens a field is not the field's.
         if predictor is None or members["candidate"]:
             return
         for number, listened in enumerate(self._listened):
@@ -186,6 +200,16 @@ class ValueQueue:
                 field.reset, field.last = "repair", None
             self._respond(field, json.dumps(field.value, ensure_ascii=False))
         self._close(field)
+
+    def _respond_aligned(self, field: _Field, text: str) -> None:
+        """Say more of a field as the LM's pieces have it, and withhold the last part while its piece is undecided."""
+        undecided = self._undecided.get(field.call, [])
+        parts, begun = aligned(undecided, text)
+        if begun and field.last is not None and field.last is self._withheld:
+            field.last.chunk += parts.pop(0)
+        for part in parts:
+            self._respond(field, part)
+        self._withheld = field.last if undecided else None
 
     def _respond(self, field: _Field, piece: str) -> None:
         self.caught = True

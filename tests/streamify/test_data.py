@@ -100,3 +100,22 @@ async def test_without_literal_text_the_value_comes_as_json_in_one_chunk() -> No
         values = await gather(streamify(program(list[str]), stream_listeners=listeners)(question="?"))
     (response,) = responses(values)
     assert (response.chunk, response.is_last_chunk) == ('["Zürich", "b"]', True)
+
+
+async def test_after_a_dropped_connection_a_literal_begins_anew() -> None:
+    pieces = ['{"value": ["a"', ', "b', '"]', ', "note": "n"}']
+    with provided(Answer(chunks=pieces, options={"drop": 2}), Answer(chunks=pieces), adapter=ADAPTERS["json"]):
+        listeners = [StreamListener("value")]
+        values = await gather(streamify(program(list[str]), stream_listeners=listeners)(question="?"))
+    assert [response.reset for response in responses(values) if response.reset] == ["retry"]
+    assert json.loads(text(values)) == values[-1].value == ["a", "b"]
+    check_ends(values)
+
+
+async def test_of_several_candidates_the_first_ones_literal_is_heard() -> None:
+    made: Any = program(list[str])
+    made.config["n"] = 2
+    with provided('{"value": ["a"], "note": "n"}', '{"value": ["b"], "note": "n"}', adapter=ADAPTERS["json"]):
+        values = await gather(streamify(made, stream_listeners=[StreamListener("value")])(question="?"))
+    assert json.loads(text(values)) == values[-1].value
+    check_ends(values)

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import threading
 
 import dspy
 import pytest
@@ -83,6 +84,29 @@ async def test_plain_chunks_come_as_the_provider_sent_them(form: str) -> None:
     check_ends(values)
 
 
+@settings(max_examples=60)
+@given(
+    st.lists(st.sampled_from(["one", " two", "\n", "\n\n", " [", "[[", " ## ", "]]", "."]), max_size=10).map("".join),
+    st.lists(st.floats(0, 0.999), max_size=12),
+)
+def test_the_providers_chunks_are_neither_split_nor_merged(middle: str, places: list[float]) -> None:
+    answer = f"a{middle}z"
+    whole = chat(reasoning="r", answer=answer)
+    pieces = split(whole, places)
+    begin = whole.index("answer ## ]]\n") + len("answer ## ]]\n")
+    expected: list[str] = []
+    at = 0
+    for piece in pieces:
+        part = whole[max(at, begin) : max(begin, min(at + len(piece), begin + len(answer)))]
+        expected += [part] if part else []
+        at += len(piece)
+
+    with provided(Answer(chunks=pieces)):
+        listeners = [StreamListener("answer")]
+        values = asyncio.run(gather(streamify(PROGRAM, stream_listeners=listeners)(question="?")))
+    assert [chunk for chunk in chunks(values) if chunk] == expected
+
+
 async def test_a_last_text_that_the_format_follows_in_its_chunk_is_the_last_itself() -> None:
     pieces = [
         "[[ ## reasoning ## ]]\n",
@@ -110,6 +134,22 @@ async def test_where_the_text_had_gone_out_the_last_chunk_is_empty() -> None:
         values = await gather(streamify(PROGRAM, stream_listeners=[StreamListener("answer")])(question="?"))
     shown = [(r.chunk, r.is_last_chunk) for r in responses(values)]
     assert shown == [("one", False), (" two", False), ("", True)]
+
+
+async def test_what_may_be_the_formats_is_delivered_when_that_is_decided() -> None:
+    gates = {number: threading.Event() for number in (3, 4)}
+    pieces = ["[[ ## answer ## ]]\n", "a", " b\n[", "c] d", "\n\n[[ ## completed ## ]]"]
+    with provided(Answer(chunks=pieces, gates=gates)):
+        listeners = [StreamListener("answer")]
+        stream = streamify(dspy.Predict("question -> answer"), stream_listeners=listeners)(question="?")
+        assert (await anext(stream)).chunk == "a"
+        gates[3].set()
+        got = ""
+        while not got.endswith("[c] d"):
+            got += (await anext(stream)).chunk
+        assert got == " b\n[c] d"
+        gates[4].set()
+        assert chunks(await gather(stream)) in ([""], [])
 
 
 async def test_of_several_candidates_the_first_is_heard() -> None:

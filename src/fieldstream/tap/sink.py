@@ -41,8 +41,11 @@ class Sink(Protocol):
         """The live object of the ``custom`` event that was recorded just before."""
         ...
 
-    def withhold(self) -> None:
-        """What was said last came from a piece whose end is not decided yet: it may be the last of its field."""
+    def piece(self, call: str, text: str) -> None:
+        """More of the text that an LM writes for this call; what comes until the next piece is what it decided.
+
+        Called where ``literal`` is wanted, also for a piece that decides nothing yet.
+        """
         ...
 
     def flush(self) -> None:

@@ -18,19 +18,20 @@ ParserFactory: TypeAlias = Callable[[Fields], FieldParser]
 class _Field:
     """What was shown of one field of one candidate."""
 
-    __slots__ = ("handle", "kind", "name", "open", "pieces", "value")
+    __slots__ = ("handle", "kind", "name", "open", "pieces", "value", "written")
 
     def __init__(self, name: str, kind: FieldKind) -> None:
         self.name = name
         self.kind: FieldKind = kind
         self.open = True
+        self.written = False
         self.pieces: list[str] = []
         self.value: Any = UNSET
         self.handle: int | None = None
 
     @property
     def blank(self) -> bool:
-        return self.open and not self.pieces and self.value is UNSET
+        return self.open and not self.pieces and not self.written and self.value is UNSET
 
 
 class Candidate:
@@ -81,7 +82,7 @@ class Writer:
     def feed(self, candidate: Candidate, piece: str) -> None:
         """More of the LM's text."""
         parser = candidate.parser
-        if parser is not None and (changes := parser.feed(piece)):
+        if parser is not None and ((changes := parser.feed(piece)) or self._sink.wants_literals):
             self._show(candidate, changes, piece)
 
     def finish(self, candidate: Candidate) -> None:
@@ -113,6 +114,8 @@ class Writer:
         with self._recorder.lock:
             if self.call.ended or self._recorder.ended:
                 return
+            if piece and self._sink.wants_literals and candidate.index == 0:
+                self._sink.piece(self.call.id, piece)
             for change in changes:
                 field = candidate.fields.get(change.field) or self._start(
                     candidate, change.field, self.fields[change.field]
@@ -124,18 +127,16 @@ class Writer:
                         # A data field is whole only once its value is known; its literal text already is.
                         if field.kind == "text":
                             self._end(candidate, field)
-                        elif self._sink.wants_literals:
+                        elif self._sink.wants_literals and candidate.index == 0:
                             self._sink.literal_ended(self.call.id, field.name)
                     case Opened():
                         pass
                     case Written(_, text):
-                        if self._sink.wants_literals:
+                        if self._sink.wants_literals and candidate.index == 0:
+                            field.written = True
                             self._sink.literal(self.call.id, field.name, text)
                     case Withdrawn(_, reason):
                         self._reset(candidate, field, reason)
-            last = changes[-1]
-            if self._sink.wants_literals and isinstance(last, Appended | Written) and not piece.endswith(last.text):
-                self._sink.withhold()
             self._sink.flush()
 
     def _settle(self, candidate: Candidate, field: _Field, value: Any) -> None:
@@ -178,6 +179,7 @@ class Writer:
 
     def _reset(self, candidate: Candidate, field: _Field, reason: ResetReason) -> None:
         field.pieces = []
+        field.written = False
         field.value = UNSET
         field.open = True
         self._record(FieldReset, candidate, field, reason=reason)
