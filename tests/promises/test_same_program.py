@@ -9,18 +9,11 @@ from dspy.utils.exceptions import AdapterParseError
 
 from fieldstream.events import FieldDelta
 from fieldstream.simulator import Answer, simulate
-from tests.support.sameness import WAYS, Way, chat, same, stream
+from tests.support.sameness import LITELLM_WARNS, WAYS, Way, chat, same, stream
 
-pytestmark = pytest.mark.parametrize("way", WAYS)
+pytestmark = [pytest.mark.parametrize("way", WAYS), *LITELLM_WARNS]
 
 SKY = chat(answer="Because air scatters blue light the most.")
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DSPy's retries wait for a second and more."""
-    execution = pytest.importorskip("dspy.clients.execution", reason="DSPy < 3.4 has no engines")
-    monkeypatch.setattr(execution, "_delay", lambda error, attempt: 0)
 
 
 def qa() -> dspy.Module:

@@ -13,9 +13,9 @@ import fieldstream
 from fieldstream.events import CallEnded, FieldDelta, RunEnded
 from fieldstream.simulator import simulate
 from tests.support.order import check_order
-from tests.support.sameness import WAYS, Streamed, Way, chat, same
+from tests.support.sameness import LITELLM_WARNS, WAYS, Streamed, Way, chat, same
 
-pytestmark = pytest.mark.parametrize("way", WAYS)
+pytestmark = [pytest.mark.parametrize("way", WAYS), *LITELLM_WARNS]
 
 SKY = chat(answer="Because air scatters blue light the most.")
 

@@ -12,7 +12,9 @@ import pytest
 
 from fieldstream.events import CallStarted, FieldDelta
 from fieldstream.simulator import ChatRequest
-from tests.support.sameness import WAYS, Streamed, Way, chat, same
+from tests.support.sameness import LITELLM_WARNS, WAYS, Streamed, Way, chat, same
+
+pytestmark = LITELLM_WARNS
 
 SYNC: tuple[Way, ...] = ("sync", "thread")
 QUESTIONS = ["one", "two", "three", "four", "five"]

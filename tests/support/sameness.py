@@ -2,14 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, Literal
 from urllib.request import urlopen
 
 import dspy
 import msgspec
+import pytest
 from dspy.utils.usage_tracker import track_usage
 
 import fieldstream
@@ -23,6 +25,15 @@ Way = Literal["async", "sync", "thread"]
 """``acall`` and ``async with``; the plain call and ``with``; the plain call and ``async with``, which runs it in a thread."""
 
 WAYS: tuple[Way, ...] = ("async", "sync", "thread")
+
+LITELLM_WARNS = [
+    pytest.mark.filterwarnings("ignore:Accessing the 'model_computed_fields':DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Accessing the 'model_fields':DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Item .* on TypedDict:UserWarning"),
+]
+
+HAS_ENGINES = find_spec("dspy.clients.execution") is not None
+"""DSPy 3.4 brought engines of its own; before, LiteLLM asks for everything, and retries."""
 
 _HISTORY = ("prompt", "messages", "kwargs", "outputs", "usage", "cost", "cost_details", "model", "response_model", "model_type")
 
@@ -86,7 +97,7 @@ def same(
     inputs = inputs or {"question": "Why is the sky blue?"}
 
     def see(call: Callable[[Any, Mapping[str, Any], Any], None], seen: Any) -> Any:
-        with simulate(said if callable(said) else list(said), **(provider or {})) as server:
+        with _not_waiting(), simulate(said if callable(said) else list(said), **(provider or {})) as server:
             asked = kind(model, **server.lm_kwargs, **{"cache": False, **(lm or {})})
             with dspy.context(lm=asked), track_usage() as tracker, around():
                 call(program(), inputs, seen)
@@ -121,7 +132,7 @@ def same(
 def stream(way: Way, program: Any, lm: Any, **inputs: Any) -> Streamed:
     """Stream the program, and check what holds for every run."""
     streamed = Streamed()
-    with dspy.context(lm=lm), track_usage() as tracker:
+    with _not_waiting(), dspy.context(lm=lm), track_usage() as tracker:
         streaming(way)(program, inputs or {"question": "Why is the sky blue?"}, streamed)
     streamed.usage = tracker.get_total_tokens()
     streamed.history = _remembered(lm)
@@ -191,6 +202,18 @@ def streaming(way: Way) -> Callable[[Any, Mapping[str, Any], Streamed], None]:
 def chat(**fields: str) -> str:
     """An answer as the chat adapter asks for it."""
     return "".join(f"[[ ## {name} ## ]]\n{value}\n\n" for name, value in fields.items()) + "[[ ## completed ## ]]"
+
+
+@contextmanager
+def _not_waiting() -> Iterator[None]:
+    """Retries wait for a second and more."""
+    with pytest.MonkeyPatch.context() as patch:
+        if HAS_ENGINES:
+            patch.setattr("dspy.clients.execution._delay", lambda error, attempt: 0.0)
+        else:
+            patch.setattr("tenacity.wait_exponential", lambda **_: None)
+            patch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.0)
+        yield
 
 
 def _remembered(lm: dspy.BaseLM) -> list[dict[str, Any]]:
