@@ -4,6 +4,7 @@ A copy of a module (as ``BestOfN`` and ``Refine`` make of what they wrap) has th
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import dspy
@@ -42,8 +43,10 @@ class Names:
             name = f"{path}.{below}" if path and below else path or below
             self._named.setdefault(id(module), (name, module))
         if root is self._program:
-            for name, predictor in root.named_predictors():
-                self._named[id(predictor)] = ("" if name == "self" else name, predictor)
+            # DSPy's own word, where it has one: it does not look for the end of modules that hold each other.
+            with suppress(RecursionError):
+                for name, predictor in root.named_predictors():
+                    self._named[id(predictor)] = ("" if name == "self" else name, predictor)
 
     def _original(self, copy: dspy.Module) -> str | None:
         shape = _shape(copy)

@@ -149,7 +149,7 @@ class Writer:
                 shown = ""
             if value != shown:
                 self._append(candidate, field, value[len(shown) :])
-        elif field.value is UNSET or type(field.value) is not type(value) or field.value != value:
+        elif not _alike(field.value, value):
             scalar = not isinstance(value, dict | list) and not isinstance(field.value, dict | list)
             if field.pieces or not field.open or (field.value is not UNSET and not scalar):
                 self._reset(candidate, field, "repair")
@@ -197,3 +197,14 @@ class Writer:
 
     def _record(self, kind: Callable[..., Any], candidate: Candidate, field: _Field, /, **members: Any) -> None:
         self._sink.record(kind, call=self.call.id, field=field.name, candidate=candidate.index, **members)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: for Python, 1 equals true."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_alike(value, other[key]) for key, value in one.items())
+    return one == other
