@@ -9,7 +9,7 @@ from dspy.utils.exceptions import AdapterParseError
 
 from fieldstream.events import FieldDelta
 from fieldstream.simulator import Answer, simulate
-from tests.support.sameness import LITELLM_WARNS, WAYS, Way, chat, same, stream
+from tests.support.sameness import HAS_ENGINES, LITELLM_WARNS, WAYS, Seen, Way, chat, plainly, same, stream
 
 pytestmark = [pytest.mark.parametrize("way", WAYS), *LITELLM_WARNS]
 
@@ -209,3 +209,30 @@ def _fresh(program: type[dspy.Module]) -> Callable[[], dspy.Module]:
         return program()
 
     return make
+
+
+@pytest.mark.parametrize("engine", ["auto", "litellm"])
+@pytest.mark.parametrize("streamed_first", [False, True])
+def test_one_cache_for_both(way: Way, streamed_first: bool, engine: str) -> None:
+    if not HAS_ENGINES:
+        engine = "auto"
+    settings = {} if engine == "auto" else {"engine": engine}
+    with simulate([SKY]) as provider:
+        lm = dspy.LM(provider.model, **provider.lm_kwargs, **settings)
+        seen = Seen()
+
+        def call() -> None:
+            with dspy.context(lm=lm):
+                plainly(way)(qa(), {"question": "Why is the sky blue?"}, seen)
+
+        if not streamed_first:
+            call()
+        run = stream(way, qa(), lm)
+        if streamed_first:
+            call()
+        assert len(provider.requests) == 1
+    assert seen.result.answer == run.result.answer
+    assert run.calls("predictor")[0].whole == (None if streamed_first else "cached")
+    if not streamed_first:
+        assert run.texts("answer") == [run.result.answer]
+        assert run.run_usage == {}

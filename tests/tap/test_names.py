@@ -1,0 +1,72 @@
+"""Names of modules: those that ``named_predictors()`` gives, and for all others a path that says where they come from."""
+
+from typing import Any
+
+import dspy
+
+from fieldstream.tap import Names
+
+
+class Inner(dspy.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = dspy.Predict("question -> answer")
+        self.many = [dspy.Predict("a -> b"), dspy.ChainOfThought("a -> c")]
+        self.by_key = {"k": dspy.Predict("a -> d")}
+
+
+class Outer(dspy.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Inner()
+        self.cot = dspy.ChainOfThought("question -> answer")
+
+
+def test_every_predictor_has_the_name_that_dspy_gives_it() -> None:
+    program = Outer()
+    names = Names(program, {})
+    for name, predictor in program.named_predictors():
+        assert names.of(predictor) == name
+
+
+def test_modules_have_paths_too() -> None:
+    program = Outer()
+    names = Names(program, {})
+    assert names.of(program.inner) == "inner"
+    assert names.of(program.cot) == "cot"
+    assert names.of(program.inner.many[1]) == "inner.many[1]"
+    assert names.of(program.inner.by_key["k"]) == "inner.by_key['k']"
+
+
+def test_the_program_itself() -> None:
+    program = Outer()
+    assert Names(program, {}).of(program) == "Outer"
+    predictor = dspy.Predict("question -> answer")
+    assert Names(predictor, {}).of(predictor) == "self"
+
+
+def test_what_a_program_makes_on_its_way() -> None:
+    made: Any = Inner()
+    names = Names(Outer(), {})
+    assert names.of(dspy.Predict("x -> y")) == "Predict"
+    assert Names(lambda: None, {}).of(made.first) == "Predict"
+
+
+def test_a_copy_has_the_name_of_its_original() -> None:
+    program = Outer()
+    names = Names(program, {})
+    assert names.of(program.cot.deepcopy()) == "cot"
+    assert names.of(program.inner.deepcopy()) == "inner"
+
+
+def test_modules_that_hold_each_other() -> None:
+    program: Any = Outer()
+    program.inner.up = program
+    names = Names(program, {})
+    assert names.of(program) == "Outer"
+    assert names.of(program.inner) == "inner"
+
+
+def test_names_that_were_given_win() -> None:
+    program = Outer()
+    assert Names(program, {"mine": program.cot.predict}).of(program.cot.predict) == "mine"

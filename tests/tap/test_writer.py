@@ -1,0 +1,121 @@
+"""The writer alone: whatever was shown, applying the events gives what it turned out to be."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fieldstream.events import Event, FieldEnded, FieldKind, FieldReset
+from fieldstream.fields import ChatParser
+from fieldstream.log import MemoryLog
+from fieldstream.tap.calls import Recorder
+from fieldstream.tap.writer import Writer
+from tests.support.order import check_order
+from tests.support.values import apply
+
+FIELDS: dict[str, FieldKind] = {"answer": "text", "more": "data"}
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.floats(0, 1) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=4,
+)
+texts = st.text("ab\n[]#é ", max_size=6)
+chat_texts = st.builds(
+    lambda answer, more: f"[[ ## answer ## ]]\n{answer}\n\n[[ ## more ## ]]\n{more}", texts, texts
+) | st.text("[]# answer\n", max_size=30)
+
+
+class Scene:
+    """One predictor's call, from its start to its end."""
+
+    def __init__(self) -> None:
+        self.log = MemoryLog()
+        self.recorder = Recorder(self.log)
+        self.recorder.start("run", "Program")
+        self.call = self.recorder.open(None, "predictor", "self", hold=True)
+        self.writer = Writer(self.recorder, self.call)
+
+    def write(self, *pieces: str, candidate: int = 0) -> None:
+        writing = self.writer.begin(candidate)
+        for piece in pieces:
+            self.writer.feed(writing, piece)
+        self.writer.finish(writing)
+
+    def end(self) -> list[Event]:
+        self.recorder.close(self.call)
+        self.recorder.end("completed")
+        events = self.log.read(limit=10_000)
+        check_order(events)
+        return events
+
+
+def with_kinds(values: dict[str, Any]) -> dict[str, tuple[FieldKind, Any]]:
+    return {name: (FIELDS[name], value) for name, value in values.items()}
+
+
+def same(one: Any, other: Any) -> bool:
+    return msgspec.json.encode(one) == msgspec.json.encode(other)
+
+
+@given(st.lists(chat_texts, max_size=3), texts | st.none(), json_values, st.booleans(), st.integers(1, 7))
+def test_whatever_was_shown_the_end_is_right(
+    tries: list[str], answer: str | None, more: Any, parsed: bool, size: int
+) -> None:
+    scene = Scene()
+    scene.writer.plan(ChatParser, FIELDS)
+    for text in tries:
+        scene.write(*(text[at : at + size] for at in range(0, len(text), size)))
+    if parsed:
+        scene.writer.parsed(with_kinds({"answer": "something", "more": [1]}))
+    scene.writer.settle(0, with_kinds({"answer": answer, "more": more}))
+    events = scene.end()
+    assert same(apply(events)["c1", 0], {"answer": answer, "more": more})
+
+
+def test_settling_again_says_nothing_again() -> None:
+    scene = Scene()
+    scene.writer.plan(ChatParser, FIELDS)
+    scene.write("[[ ## answer ## ]]\nBlue\n\n[[ ## more ## ]]\n[1]")
+    for _ in range(3):
+        scene.writer.settle(0, with_kinds({"answer": "Blue", "more": [1]}))
+    events = scene.end()
+    assert not [event for event in events if isinstance(event, FieldReset)]
+    assert len([event for event in events if isinstance(event, FieldEnded)]) == 2
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, True), (1, 1.0), ("1", 1), (0.0, False), (None, ""), ([1], [True])])
+def test_values_that_only_python_takes_for_equal(one: Any, other: Any) -> None:
+    scene = Scene()
+    scene.writer.settle(0, {"more": ("data", one)})
+    scene.writer.settle(0, {"more": ("data", other)})
+    assert same(apply(scene.end())["c1", 0], {"more": other})
+
+
+def test_another_format_withdraws_what_the_first_showed() -> None:
+    scene = Scene()
+    scene.writer.plan(ChatParser, FIELDS)
+    scene.write("[[ ## answer ## ]]\nWrong")
+    scene.writer.plan(None, FIELDS)
+    scene.write("anything")
+    scene.writer.settle(0, with_kinds({"answer": "Right"}))
+    events = scene.end()
+    assert [event.reason for event in events if isinstance(event, FieldReset)] == ["fallback"]
+    assert apply(events)["c1", 0] == {"answer": "Right"}
+
+
+def test_nothing_is_said_after_the_end() -> None:
+    scene = Scene()
+    scene.writer.plan(ChatParser, FIELDS)
+    writing = scene.writer.begin(0)
+    scene.writer.feed(writing, "[[ ## answer ## ]]\nBl")
+    events = scene.end()
+    scene.writer.feed(writing, "ue")
+    scene.writer.finish(writing)
+    scene.writer.begin(0)
+    scene.writer.plan(ChatParser, FIELDS)
+    scene.writer.parsed(with_kinds({"answer": "Blue"}))
+    scene.writer.settle(0, with_kinds({"answer": "Blue"}))
+    assert scene.log.read() == events
