@@ -1,7 +1,7 @@
 """What we rely on inside of DSPy, AnyIO, httpcore and LiteLLM, one test for each private touch.
 
-Where one fails, the place in `src/fieldstream/tap/` that its message names must be looked at, and so must what DSPy has there
-now. The rest of the tests then says what it means for a run.
+Where one fails, the place in `src/fieldstream/tap/` that its message names must be looked at, and so must what DSPy has
+there now. The rest of the tests then says what it means for a run.
 """
 
 import asyncio
@@ -34,7 +34,6 @@ def no_engines(test: Callable[[], None]) -> Callable[[], None] | None:
     return None if HAS_ENGINES else test
 
 
-
 def check_parameters(function: Callable[..., Any], *expected: str, at: str) -> None:
     names = tuple(inspect.signature(inspect.unwrap(function)).parameters)
     assert names == expected, f"{function.__qualname__} takes {names} now, not {expected}: look at {at}"
@@ -63,7 +62,9 @@ class Noting(BaseCallback):
 def test_overrides_are_a_context_variable_with_a_mapping() -> None:
     with dspy.context(fieldstream_contract=1):
         found = thread_local_overrides.get()
-        assert found.get("fieldstream_contract") == 1, "dspy.context keeps its settings elsewhere: look at tap/current.py"
+        assert found.get("fieldstream_contract") == 1, (
+            "dspy.context keeps its settings elsewhere: look at tap/current.py"
+        )
     token = thread_local_overrides.set(dotdict({"fieldstream_contract": 2}))
     try:
         assert dspy.settings["fieldstream_contract"] == 2, "settings are read elsewhere: look at tap/current.py"
@@ -196,7 +197,9 @@ def test_attempts() -> None:
     source = inspect.getsource(execution.execute)
     assert "time.sleep(" in source, "retries of LMs sleep in another way: look at _Time in tap/attempts.py"
     assert "_attempt(" in source, "LMs are asked in another way: look at tap/attempts.py"
-    assert "_aattempt(" in inspect.getsource(execution.aexecute), "LMs are asked in another way: look at tap/attempts.py"
+    assert "_aattempt(" in inspect.getsource(execution.aexecute), (
+        "LMs are asked in another way: look at tap/attempts.py"
+    )
 
 
 @engines
@@ -256,7 +259,9 @@ def test_fragments_of_a_tool_call_may_be_joined_before_they_are_accumulated() ->
             accumulator.push(lm15.StreamDeltaEvent(delta=delta))
         return accumulator.response().tool_calls
 
-    assert built('{"k"', ': "v"', "}") == built('{"k": "v"}'), "tool calls are put together otherwise: look at tap/engine.py"
+    assert built('{"k"', ': "v"', "}") == built('{"k": "v"}'), (
+        "tool calls are put together otherwise: look at tap/engine.py"
+    )
 
 
 @engines
@@ -331,7 +336,9 @@ def test_the_places_of_litellm_in_dspy() -> None:
     for name in ("litellm_completion", "alitellm_completion"):
         check_parameters(getattr(lm, name), "request", "num_retries", "cache", at="tap/litellm.py")
         assert getattr(lm, name).__qualname__ == name, "a cache's keys have another name: look at tap/litellm.py"
-        assert getattr(lm, name).__module__ == "dspy.clients.lm", "a cache's keys have another name: look at tap/litellm.py"
+        assert getattr(lm, name).__module__ == "dspy.clients.lm", (
+            "a cache's keys have another name: look at tap/litellm.py"
+        )
     check_parameters(lm._add_dspy_identifier_to_headers, "headers", at="tap/litellm.py")
     assert callable(lm._get_litellm), "_get_litellm is gone: look at tap/litellm.py"
 

@@ -8,12 +8,12 @@ from typing import Any
 import dspy
 import pytest
 from dspy.utils.callback import BaseCallback
+from tests.support.order import check_order
+from tests.support.sameness import LITELLM_WARNS, WAYS, Streamed, Way, chat, same
 
 import fieldstream
 from fieldstream.events import CallEnded, FieldDelta, RunEnded
 from fieldstream.simulator import simulate
-from tests.support.order import check_order
-from tests.support.sameness import LITELLM_WARNS, WAYS, Streamed, Way, chat, same
 
 pytestmark = [pytest.mark.parametrize("way", WAYS), *LITELLM_WARNS]
 

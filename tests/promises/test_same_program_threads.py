@@ -9,10 +9,10 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.support.sameness import LITELLM_WARNS, WAYS, Streamed, Way, chat, same
 
 from fieldstream.events import CallStarted, FieldDelta
 from fieldstream.simulator import ChatRequest
-from tests.support.sameness import LITELLM_WARNS, WAYS, Streamed, Way, chat, same
 
 pytestmark = LITELLM_WARNS
 
@@ -173,7 +173,6 @@ def test_one_branch_fails(way: Way) -> None:
     def some(request: ChatRequest) -> str:
         return "no format" if "\ntwo\n" in request.text("user") else echo(request)
 
-
     async def all_then_raise(predict: dspy.Predict) -> Any:
         asked = (predict.acall(question=question) for question in QUESTIONS)
         outcomes = await asyncio.gather(*asked, return_exceptions=True)
@@ -181,9 +180,7 @@ def test_one_branch_fails(way: Way) -> None:
 
     adapter = dspy.ChatAdapter(use_json_adapter_fallback=False)
     how = all_then_raise if way == "async" else lambda predict: asyncio.run(all_then_raise(predict))
-    run = same(
-        way, lambda: Asking(how), some, ordered=False, around=lambda: dspy.context(adapter=adapter)
-    )
+    run = same(way, lambda: Asking(how), some, ordered=False, around=lambda: dspy.context(adapter=adapter))
     assert type(run.error).__name__ == "AdapterParseError"
 
 

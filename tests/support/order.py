@@ -95,5 +95,3 @@ class _Checker:
     @staticmethod
     def place(event: FieldStarted | FieldDelta | FieldReset | FieldEnded) -> tuple[str, str, int]:
         return event.call, event.field, event.candidate
-
-

@@ -7,7 +7,9 @@ from fieldstream.tap.calls import Recorder
 
 def ends(log: MemoryLog) -> list[tuple[str, str | None]]:
     """The calls that ended, in order, with the kind of their error."""
-    return [(event.call, event.error.kind if event.error else None) for event in log.read() if isinstance(event, CallEnded)]
+    return [
+        (event.call, event.error.kind if event.error else None) for event in log.read() if isinstance(event, CallEnded)
+    ]
 
 
 def test_a_child_that_outlives_its_parent_is_abandoned() -> None:

@@ -1,4 +1,4 @@
-"""Names of modules: those that ``named_predictors()`` gives, and for all others a path that says where they come from."""
+"""Names of modules: those that ``named_predictors()`` gives, and for others a path that says where they come from."""
 
 from typing import Any
 

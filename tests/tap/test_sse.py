@@ -1,8 +1,8 @@
 """Server-sent events: read as DSPy's own reader reads them."""
 
 from collections.abc import AsyncIterator
+from importlib.util import find_spec
 
-from dspy._vendor.lm15.sse import parse_sse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,10 +18,13 @@ _LINES = st.lists(
 )
 
 
-@given(_LINES)
-def test_as_dspy_reads_them(lines: list[bytes]) -> None:
-    ours = [(event.event, event.data) for event in decode(SseDecoder(), iter(lines))]
-    assert ours == [(event.event, event.data) for event in parse_sse(iter(lines))]
+if find_spec("dspy.clients.execution") is not None:  # DSPy 3.4 brought a reader of its own.
+    from dspy._vendor.lm15.sse import parse_sse
+
+    @given(_LINES)
+    def test_as_dspy_reads_them(lines: list[bytes]) -> None:
+        ours = [(event.event, event.data) for event in decode(SseDecoder(), iter(lines))]
+        assert ours == [(event.event, event.data) for event in parse_sse(iter(lines))]
 
 
 async def test_awaited_alike() -> None:
@@ -32,7 +35,8 @@ async def test_awaited_alike() -> None:
             yield line
 
     decoder = SseDecoder()
-    assert [(event.event, event.data) async for event in adecode(decoder, source())] == [("a", "1\n2"), (None, "[DONE]")]
+    events = [(event.event, event.data) async for event in adecode(decoder, source())]
+    assert events == [("a", "1\n2"), (None, "[DONE]")]
     assert decoder.done
 
 

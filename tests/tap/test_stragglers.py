@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 import dspy
 import pytest
+from tests.support.order import check_order
+from tests.support.sameness import LITELLM_WARNS
 
 import fieldstream
 from fieldstream.events import CallEnded, Event, FieldDelta
 from fieldstream.simulator import Answer, simulate
-from tests.support.order import check_order
-from tests.support.sameness import LITELLM_WARNS
 
 pytestmark = LITELLM_WARNS
 

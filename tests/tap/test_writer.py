@@ -6,14 +6,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.order import check_order
+from tests.support.values import apply
 
 from fieldstream.events import Event, FieldEnded, FieldKind, FieldReset
 from fieldstream.fields import ChatParser
 from fieldstream.log import MemoryLog
 from fieldstream.tap.calls import Recorder
 from fieldstream.tap.writer import Writer
-from tests.support.order import check_order
-from tests.support.values import apply
 
 FIELDS: dict[str, FieldKind] = {"answer": "text", "more": "data"}
 

@@ -2,9 +2,9 @@
 
 Retries, candidates, caching, usage and history around them stay DSPy's own.
 
-Touches of DSPy: ``dspy.clients.execution._attempt`` and ``_aattempt`` (wrapped; one call is one attempt, by ``backend``, for a
-``request`` that is ``None`` where the backend takes no canonical one; ``results`` holds one entry for each earlier candidate,
-and an attempt adds what it used); and the module's ``time``, with which its retries sleep.
+Touches of DSPy: ``dspy.clients.execution._attempt`` and ``_aattempt`` (wrapped; one call is one attempt, by
+``backend``, for a ``request`` that is ``None`` where the backend takes no canonical one; ``results`` holds one entry
+for each earlier candidate, and an attempt adds what it used); and the module's ``time``, with which its retries sleep.
 """
 
 import time

@@ -31,7 +31,19 @@ ABANDONED = Failure(kind="abandoned", message="the call that this one belongs to
 class Call:
     """One call of a module, a predictor, an LM or a tool."""
 
-    __slots__ = ("_recorder", "announced", "arguments", "began", "children", "ended", "id", "kind", "name", "on_close", "parent")
+    __slots__ = (
+        "_recorder",
+        "announced",
+        "arguments",
+        "began",
+        "children",
+        "ended",
+        "id",
+        "kind",
+        "name",
+        "on_close",
+        "parent",
+    )
 
     def __init__(self, recorder: "Recorder", id: str, parent: "Call | None", kind: CallKind, name: str) -> None:
         self._recorder = recorder
@@ -64,7 +76,13 @@ class Recorder:
             self.sink.flush()
 
     def open(
-        self, parent: Call | None, kind: CallKind, name: str, *, arguments: dict[str, Any] | None = None, hold: bool = False
+        self,
+        parent: Call | None,
+        kind: CallKind,
+        name: str,
+        *,
+        arguments: dict[str, Any] | None = None,
+        hold: bool = False,
     ) -> Call:
         """A call begins. With ``hold`` its event waits until ``announce``, or until something in it must be said."""
         with self.lock:
@@ -102,9 +120,7 @@ class Recorder:
             self._close(call, error, members)
             self.sink.flush()
 
-    def _close(
-        self, call: Call, error: Failure | None, members: dict[str, Any], children: Failure = ABANDONED
-    ) -> None:
+    def _close(self, call: Call, error: Failure | None, members: dict[str, Any], children: Failure = ABANDONED) -> None:
         if call.ended or self.ended:
             return
         self.announce(call)

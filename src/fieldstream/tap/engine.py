@@ -1,12 +1,12 @@
 """Engines that stream inside and report as they go, in place of DSPy's native ones (3.4 and later).
 
-An LM asks its engine to ``complete`` a request. In a run it asks one of these, whose ``complete`` iterates the real one's
-``stream``, and gives what that one's ``complete`` would.
+An LM asks its engine to ``complete`` a request. In a run it asks one of these, whose ``complete`` iterates the real
+one's ``stream``, and gives what that one's ``complete`` would.
 
-Touches of DSPy: ``StreamAccumulator``, ``checked_stream``, ``closing_stream`` and their async twins, of which the native
-engines check their streams themselves; ``ListenerBridge`` for the chunks that ``streamify`` hands on; ``parse_sse`` and
-``aparse_sse`` as the providers' modules name them (replaced in a stream of ours: their limits of size do not hold for a
-plain answer, and they do not tell whether the end mark came).
+Touches of DSPy: ``StreamAccumulator``, ``checked_stream``, ``closing_stream`` and their async twins, of which the
+native engines check their streams themselves; ``ListenerBridge`` for the chunks that ``streamify`` hands on;
+``parse_sse`` and ``aparse_sse`` as the providers' modules name them (replaced in a stream of ours: their limits of size
+do not hold for a plain answer, and they do not tell whether the end mark came).
 """
 
 import json

@@ -2,8 +2,8 @@
 
 Outside of a run, what stands there does what DSPy did.
 
-Touches of DSPy: ``Settings.get``, by which ``with_callbacks`` in ``dspy.utils.callback`` finds the callbacks of a call. In a
-run, ours is always among them, in front. Whoever else looks finds what the program put there.
+Touches of DSPy: ``Settings.get``, by which ``with_callbacks`` in ``dspy.utils.callback`` finds the callbacks of a call.
+In a run, ours is always among them, in front. Whoever else looks finds what the program put there.
 """
 
 import importlib.util

@@ -3,11 +3,11 @@
 In a run the completion is asked for as a stream and put together again, as DSPy itself does when it streams; nobody up
 the stack can tell.
 
-Touches of DSPy: ``dspy.clients.lm.litellm_completion`` and ``alitellm_completion`` (wrapped; before 3.4 their names are part
-of a cache's keys), ``_get_litellm`` and ``_add_dspy_identifier_to_headers``. Touches of LiteLLM: ``stream_chunk_builder``;
-of its stream ``received_finish_reason``, which stays empty where the provider's stream was cut off, and ``chunks``, of
-which one has the usage as the provider reports it; ``completion_with_retries``, by which it retries (before 3.4: since then
-DSPy does, and asks LiteLLM for no retries).
+Touches of DSPy: ``dspy.clients.lm.litellm_completion`` and ``alitellm_completion`` (wrapped; before 3.4 their names are
+part of a cache's keys), ``_get_litellm`` and ``_add_dspy_identifier_to_headers``. Touches of LiteLLM:
+``stream_chunk_builder``; of its stream ``received_finish_reason``, which stays empty where the provider's stream was
+cut off, and ``chunks``, of which one has the usage as the provider reports it; ``completion_with_retries``, by which it
+retries (before 3.4: since then DSPy does, and asks LiteLLM for no retries).
 """
 
 from collections.abc import Awaitable, Callable
@@ -137,7 +137,9 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _wrap_async(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     @wraps(original)
-    async def alitellm_completion(request: dict[str, Any], num_retries: int, cache: dict[str, Any] | None = None) -> Any:
+    async def alitellm_completion(
+        request: dict[str, Any], num_retries: int, cache: dict[str, Any] | None = None
+    ) -> Any:
         tap = current_tap()
         if tap is None:
             return await original(request, num_retries, cache)

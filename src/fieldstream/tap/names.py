@@ -36,7 +36,9 @@ class Names:
 
     def predictors(self) -> dict[str, dspy.Predict]:
         """The program's predictors by path: also those in compiled parts, which ``named_predictors()`` leaves out."""
-        return {self.of(module): module for _, module in tuple(self._named.values()) if isinstance(module, dspy.Predict)}
+        return {
+            self.of(module): module for _, module in tuple(self._named.values()) if isinstance(module, dspy.Predict)
+        }
 
     def _name_tree(self, root: dspy.Module, path: str) -> None:
         for below, module in _walk(root):
@@ -82,5 +84,6 @@ def _walk(root: dspy.Module) -> Iterator[tuple[str, dspy.Module]]:
 
 def _shape(module: dspy.Module) -> list[tuple[str, tuple[str, ...]]]:
     return [
-        (path, tuple(part.signature.output_fields) if isinstance(part, dspy.Predict) else ()) for path, part in _walk(module)
+        (path, tuple(part.signature.output_fields) if isinstance(part, dspy.Predict) else ())
+        for path, part in _walk(module)
     ]

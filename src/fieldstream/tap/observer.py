@@ -1,14 +1,12 @@
 """What DSPy's callbacks say of a run, as calls and fields.
 
-The callbacks run in the thread or task of the call itself. They are also the steps at which a cancelled run ends: a start
-handler raises there, in any thread of the program.
+The callbacks run in the thread or task of the call itself. They are also the steps at which a cancelled run ends: a
+start handler raises there, in any thread of the program.
 
-Touches of DSPy: ``dspy.utils.callback`` (public ``BaseCallback``; ``ACTIVE_CALL_ID``, which still names the parent during
-a start handler), and that ``Predict`` keeps ``send_stream`` from its LM where ``stream_listeners`` names others.
+Touches of DSPy: ``dspy.utils.callback`` (public ``BaseCallback``; ``ACTIVE_CALL_ID``, which still names the parent
+during a start handler), and that ``Predict`` keeps ``send_stream`` from its LM where ``stream_listeners`` names others.
 """
 
-import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from contextvars import Token
 from typing import Any
@@ -21,11 +19,10 @@ from fieldstream.tap.adapters import asks_again, output_fields, parser_of
 from fieldstream.tap.calls import Call
 from fieldstream.tap.cancel import task_interrupt
 from fieldstream.tap.current import override, restore
+from fieldstream.tap.statuses import Statuses
 from fieldstream.tap.tap import LmCall, Tap
-from fieldstream.tap.values import failure, field_values, taken, to_json, tool_arguments
+from fieldstream.tap.values import argument, failure, field_values, output_texts, to_json, tool_arguments
 from fieldstream.tap.writer import Writer
-
-logger = logging.getLogger("fieldstream")
 
 
 class _Open:
@@ -50,9 +47,9 @@ class Observer(BaseCallback):
 
     def __init__(self, tap: Tap, status: Any) -> None:
         self._tap = tap
-        self._status = status
+        self._statuses = Statuses(tap.recorder, status)
         self._open: dict[str, _Open] = {}
-        self.pending: set[asyncio.Task[None]] = set()
+        self.pending = self._statuses.pending
 
     # Modules and predictors
 
@@ -70,7 +67,7 @@ class Observer(BaseCallback):
         if predictor:
             opened.writer = Writer(self._tap.recorder, call)
             opened.signature = instance.signature
-        self._say("module_start", call, {"instance": instance, "inputs": inputs}, call_id)
+        self._statuses.say("module_start", call, call_id=call_id, instance=instance, inputs=inputs)
 
     def on_module_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         opened = self._open.pop(call_id, None)
@@ -79,8 +76,7 @@ class Observer(BaseCallback):
         fields: dict[str, Any] | None = None
         if opened.writer is not None and isinstance(outputs, dspy.Prediction):
             fields = self._settle(opened.writer, opened.signature, outputs)
-        # A predictor that asked no LM at all is announced only here.
-        self._say("module_end", opened.call, self._end_arguments(opened, outputs, exception), call_id)
+        self._say_end("module_end", opened, call_id, outputs, exception)
         self._tap.recorder.close(opened.call, error=failure(exception) if exception else None, fields=fields)
 
     def _settle(self, writer: Writer, signature: Any, prediction: dspy.Prediction) -> dict[str, Any]:
@@ -100,7 +96,7 @@ class Observer(BaseCallback):
         opened = self._open_within(call_id, parent, (instance, "format"))
         if parent is None or parent.writer is None or opened.adapter == parent.adapter:
             return
-        signature = _argument(inputs, "signature")
+        signature = argument(inputs, "signature")
         if signature is not None:
             parser = parser_of(instance)
             if parser is None and not asks_again(instance):
@@ -112,7 +108,7 @@ class Observer(BaseCallback):
         parent = self._parent()
         opened = self._open_within(call_id, parent, (instance, "parse"))
         if parent is not None and parent.writer is not None and opened.adapter != parent.adapter:
-            opened.signature = _argument(inputs, "signature")
+            opened.signature = argument(inputs, "signature")
 
     def on_adapter_parse_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         opened = self._open.pop(call_id, None)
@@ -131,7 +127,8 @@ class Observer(BaseCallback):
         writer = parent.writer if parent else None
         opened = self._open[call_id] = _Open(call, parent.instance if parent and writer else instance)
         opened.writer = writer
-        opened.lm = LmCall(self._tap, call, writer, parent.instance if parent and writer else None, parent.lm if parent else None)
+        asker = parent.instance if parent and writer else None
+        opened.lm = LmCall(self._tap, call, writer, asker, parent.lm if parent else None)
         if interrupt := task_interrupt(self._tap.root_task):
             opened.release = self._tap.cancellation.add(interrupt)
         # A built-in LM must not see the run's stream, or it gives up its retries; one of the user's may write to it.
@@ -141,7 +138,7 @@ class Observer(BaseCallback):
             )
         else:
             opened.context = override(send_stream=None)
-        self._say("lm_start", call, {"instance": instance, "inputs": inputs}, call_id)
+        self._statuses.say("lm_start", call, call_id=call_id, instance=instance, inputs=inputs)
 
     def on_lm_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         opened = self._open.pop(call_id, None)
@@ -157,7 +154,7 @@ class Observer(BaseCallback):
             self._whole(lm, outputs, "cached" if lm.cached else "lm")
         if lm.usage:
             self._tap.add_usage(lm.call.name, lm.usage)
-        self._say("lm_end", lm.call, self._end_arguments(opened, outputs, exception), call_id)
+        self._say_end("lm_end", opened, call_id, outputs, exception)
         self._tap.recorder.close(
             lm.call,
             error=failure(exception) if exception else None,
@@ -169,7 +166,7 @@ class Observer(BaseCallback):
         """Show what did not stream: a cached answer, or that of an LM that gives no stream."""
         if not lm.fed and lm.call.parent is not None and lm.call.parent.kind == "predictor":
             self._tap.recorder.announce(lm.call.parent, reason)
-        for index, text in enumerate(_texts(outputs)):
+        for index, text in enumerate(output_texts(outputs)):
             if index not in lm.fed:
                 lm.begin(index)
                 if text:
@@ -187,14 +184,14 @@ class Observer(BaseCallback):
         opened = self._open[call_id] = _Open(call, instance)
         opened.silent = _is_own_finish(instance)
         if not opened.silent:
-            self._say("tool_start", call, {"instance": instance, "inputs": inputs}, call_id)
+            self._statuses.say("tool_start", call, call_id=call_id, instance=instance, inputs=inputs)
 
     def on_tool_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         opened = self._open.pop(call_id, None)
         if opened is None or opened.call is None:
             return
         if not opened.silent:
-            self._say("tool_end", opened.call, self._end_arguments(opened, outputs, exception), call_id)
+            self._say_end("tool_end", opened, call_id, outputs, exception)
         if exception is None:
             self._tap.recorder.close(opened.call, result=to_json(outputs))
         else:
@@ -250,66 +247,10 @@ class Observer(BaseCallback):
         opened = self._parent()
         return opened.call if opened is not None else None
 
-    def _end_arguments(self, opened: _Open, outputs: Any, exception: BaseException | None) -> dict[str, Any]:
-        return {"outputs": outputs, "exception": exception, "instance": opened.instance}
-
-    def _say(self, moment: str, call: Call, arguments: dict[str, Any], call_id: str) -> None:
-        """Ask the provider for a status message, and pass it on. Its failure loses the message, never the run."""
-        if self._status is None or self._tap.recorder.ended:
-            return
-        try:
-            method = getattr(self._status, f"{moment}_status_message", None)
-            if method is None:
-                return
-            message = method(**taken(method, {**arguments, "call_id": call_id}))
-            if asyncio.iscoroutine(message):
-                self._await(call, moment, message)
-            else:
-                self._pass_on(call, message)
-        except Exception as error:  # A provider is its user's code, and may raise anything.
-            _lost(moment, error)
-
-    def _await(self, call: Call, moment: str, message: Any) -> None:
-        async def deliver() -> None:
-            try:
-                self._pass_on(call, await message)
-            except Exception as error:
-                _lost(moment, error)
-
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            asyncio.run(deliver())
-        else:
-            task = loop.create_task(deliver())
-            self.pending.add(task)
-            task.add_done_callback(self.pending.discard)
-
-    def _pass_on(self, call: Call, message: Any) -> None:
-        if message:
-            self._tap.recorder.status(call, str(message))
-
-
-def _lost(moment: str, error: Exception) -> None:
-    logger.warning("The status message for %s was lost: its provider raised %s: %s", moment, type(error).__name__, error)
-
-
-def _argument(inputs: Mapping[str, Any], name: str) -> Any:
-    """An adapter's argument by name. Subclasses are wrapped, so that their calls may come as ``args`` and ``kwargs``."""
-    if name in inputs:
-        return inputs[name]
-    if name in (inputs.get("kwargs") or {}):
-        return inputs["kwargs"][name]
-    arguments = inputs.get("args") or ()
-    return arguments[0] if arguments else None
-
-
-def _texts(outputs: Any) -> list[str]:
-    """The text of each completion, of what an LM's call returned."""
-    if not isinstance(outputs, list):
-        text = getattr(outputs, "text", None)
-        return [text] if isinstance(text, str) else []
-    return [str((output.get("text") if isinstance(output, dict) else output) or "") for output in outputs]
+    def _say_end(self, moment: str, opened: _Open, call_id: str, outputs: Any, exception: BaseException | None) -> None:
+        if opened.call is not None:
+            arguments = {"outputs": outputs, "exception": exception, "instance": opened.instance}
+            self._statuses.say(moment, opened.call, call_id=call_id, **arguments)
 
 
 def _is_own_finish(tool: Any) -> bool:
@@ -320,7 +261,9 @@ def _is_own_finish(tool: Any) -> bool:
 def is_custom(lm: object) -> bool:
     """Whether an LM answers with code of its user's, which may write to ``settings.send_stream`` itself."""
     if type(lm) is dspy.LM:
-        return not isinstance(getattr(lm, "_engine_spec", "auto"), str) or "forward" in vars(lm) or "aforward" in vars(lm)
+        return (
+            not isinstance(getattr(lm, "_engine_spec", "auto"), str) or "forward" in vars(lm) or "aforward" in vars(lm)
+        )
     return not (
         isinstance(lm, dspy.LM) and type(lm).forward is dspy.LM.forward and type(lm).aforward is dspy.LM.aforward
     )

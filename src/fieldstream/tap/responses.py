@@ -1,7 +1,7 @@
 """The responses of LMs before DSPy 3.4: what they used, and whether they were cached.
 
-Touches of DSPy: ``BaseLM._process_lm_response`` and ``_finalize_lm_response`` (wrapped), one of which takes each response of an
-LM, whatever kind of LM that is.
+Touches of DSPy: ``BaseLM._process_lm_response`` and ``_finalize_lm_response`` (wrapped), one of which takes each
+response of an LM, whatever kind of LM that is.
 """
 
 from collections.abc import Callable

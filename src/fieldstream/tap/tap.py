@@ -18,7 +18,8 @@ from fieldstream.tap.writer import Candidate, Writer
 class LmCall:
     """An LM's call: what it writes goes to the fields of the predictor that asked, or is text of its own.
 
-    ``outer`` is the call of an LM that asks this one to have its own answer: what this one writes, that one has written.
+    ``outer`` is the call of an LM that asks this one to have its own answer: what this one writes, that one has
+    written.
     """
 
     __slots__ = (

@@ -71,6 +71,24 @@ def tool_arguments(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return to_json(arguments)
 
 
+def argument(inputs: Mapping[str, Any], name: str) -> Any:
+    """A callback's argument by name. Subclasses of adapters are wrapped: theirs may come as ``args`` and ``kwargs``."""
+    if name in inputs:
+        return inputs[name]
+    if name in (inputs.get("kwargs") or {}):
+        return inputs["kwargs"][name]
+    arguments = inputs.get("args") or ()
+    return arguments[0] if arguments else None
+
+
+def output_texts(outputs: Any) -> list[str]:
+    """The text of each completion, of what an LM's call returned."""
+    if not isinstance(outputs, list):
+        text = getattr(outputs, "text", None)
+        return [text] if isinstance(text, str) else []
+    return [str((output.get("text") if isinstance(output, dict) else output) or "") for output in outputs]
+
+
 def taken(function: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the keyword arguments that the function names; all of them where it has a ``**``."""
     names = _parameters(getattr(function, "__func__", function))

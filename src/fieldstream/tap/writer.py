@@ -1,8 +1,8 @@
 """The fields of one predictor's call, as they are written and as they turn out. It knows nothing of DSPy.
 
 An LM's text goes through the parser of the adapter that asked for it; what the parser says is shown at once. When the
-adapter has parsed the whole, and again when the predictor returns, ``settle`` compares what was shown with what it turned
-out to be: it adds what is missing, and where something was wrong it withdraws that and shows the right value.
+adapter has parsed the whole, and again when the predictor returns, ``settle`` compares what was shown with what it
+turned out to be: it adds what is missing, and where something was wrong it withdraws that and shows the right value.
 """
 
 from collections.abc import Callable, Mapping
