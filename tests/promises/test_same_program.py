@@ -1,5 +1,9 @@
 """P2: a streamed run does what the plain call does. Answers, retries, fallbacks, caches."""
 
+# DSPy's signatures are made at run time, and its keyword arguments are many.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+# pyright: reportIncompatibleMethodOverride=false, reportReturnType=false, reportUnnecessaryComparison=false
+
 import json
 from collections.abc import Callable
 from typing import Any

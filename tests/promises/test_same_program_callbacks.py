@@ -1,5 +1,9 @@
 """P2: callbacks, settings, history and exceptions are those of the plain call."""
 
+# DSPy's signatures are made at run time, and its keyword arguments are many.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+# pyright: reportIncompatibleMethodOverride=false, reportReturnType=false, reportUnnecessaryComparison=false
+
 import asyncio
 from collections.abc import Iterator
 from contextlib import AbstractContextManager

@@ -1,5 +1,9 @@
 """P2: whatever LM answers, and however: other engines, custom LMs, tools, several steps."""
 
+# DSPy's signatures are made at run time, and its keyword arguments are many.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+# pyright: reportIncompatibleMethodOverride=false, reportReturnType=false, reportUnnecessaryComparison=false
+
 import json
 from collections.abc import Callable
 from types import SimpleNamespace

@@ -1,5 +1,9 @@
 """A program called plainly and the same one streamed, against providers that say the same: what was the difference?"""
 
+# DSPy's signatures are made at run time, and its keyword arguments are many.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+# pyright: reportIncompatibleMethodOverride=false, reportReturnType=false, reportUnnecessaryComparison=false
+
 import asyncio
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,7 +41,7 @@ LITELLM_WARNS = [
 if not HAS_ENGINES:
     # LiteLLM's clients of a loop stay open when the loop ends, in plain calls, too.
     LITELLM_WARNS.append(
-        pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+        pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
     )
 
 _HISTORY = (

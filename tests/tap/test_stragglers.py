@@ -1,5 +1,9 @@
 """A call that outlives the one it belongs to: it ends with it, as abandoned, and is not heard any more."""
 
+# DSPy's signatures are made at run time, and its keyword arguments are many.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+# pyright: reportIncompatibleMethodOverride=false, reportReturnType=false, reportUnnecessaryComparison=false
+
 import contextvars
 import threading
 from typing import Any, Literal

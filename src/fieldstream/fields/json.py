@@ -29,7 +29,9 @@ _NOT_PLAIN = re.compile(r'["\\\x00-\x1f]')
 _QUOTES = "\"'“”"
 _GROUPED = re.compile(r"(?:\A|[\n\r])[^\S\n\r]*\(\s*(?:\Z|[)({\[\"'“”\d.-]|true|null|none|false)", re.IGNORECASE)
 """A parenthesis that begins a line and holds a value: Python's tuples count as values."""
-_EMPTY_LIST = re.compile(r"\[[\s,]*(?:[\]}]|\.\.\.)")
+_MORE_MEMBERS = re.compile(r"\s*,\s*[\"'“”]")
+_EMPTY_LIST = re.compile(r"\[(?!\s*(?:[^\W_]|\Z))")
+"""A list that may come to nothing, so that what follows it counts."""
 
 
 class JsonParser:
@@ -290,7 +292,7 @@ class JsonParser:
             return
         first = after.lstrip()
         repaired = first.startswith(",") and not "".join(self._before)  # for once, though it was valid
-        if repaired and (CAREFUL.search(raw) or first[1:].lstrip()[:1] in _QUOTES):
+        if repaired and (CAREFUL.search(raw) or _MORE_MEMBERS.match(after)):
             self.lost = True
             return
         if "{" in after and not self._in_list:
@@ -321,7 +323,7 @@ class JsonParser:
                 listed = True
             at = after.find("{", end)
             outside.append(after[end:] if at < 0 else after[end:at])
-        if any(char in part for char in "[(#/" for part in outside):
+        if any(char in part for char in "[(#/" for part in outside) or any(map(_MORE_MEMBERS.match, outside)):
             self.lost = True
         elif listed:
             self.lost = not _balances(raw)
@@ -368,7 +370,9 @@ class _Told:
 
 
 def _balances(text: str) -> bool:
-    """Whether the braces balance only at the end, those within strings included."""
+    """Whether the object holds something, and its braces balance only at the end, those within strings included."""
+    if not text[1:-1].strip():
+        return False
     depth = 0
     for brace in re.finditer("[{}]", text):
         depth += 1 if brace[0] == "{" else -1

@@ -39,6 +39,7 @@ _LAST_SCALAR = re.compile(rf"({_NUMBER}|[A-Za-z]+)(\s*,)?\s*\Z")
 _WORDS: Final = {"true": "True", "false": "False", "null": "None", "none": "None"}
 
 _CONTENT: Final = {quote: re.compile(rf"(?:[^\\{quote}]++|\\.)*+", re.DOTALL) for quote in "\"'"}
+_STRING = re.compile(r'"((?:[^\\"]++|\\.)*+)"(\s*:)?')
 _UNIT = re.compile(r"[^\\]+|\\u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|(\\{2,})|\\([^\\]?)")
 _UNIT_GOES_ON = re.compile(r"\\+(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?\Z")
 _ONE: Final = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", '"': '"', "'": "'"}
@@ -244,7 +245,12 @@ class RepairedParser:
             self.lost = True
         elif self._nested.state is State.OVER:
             raw = self._raw.getvalue()
-            if self._risks or (self._is_text() and CAREFUL.search(raw)):
+            self._quote = '"'
+            if (
+                self._risks
+                or (self._is_text() and CAREFUL.search(raw))
+                or ("\\" in raw and any(map(self._is_strange_within, _STRING.finditer(raw))))
+            ):
                 self.lost = True
                 return False
             if self._is_text():
@@ -327,6 +333,13 @@ class RepairedParser:
             if depth < 0:
                 return True
         return False
+
+    def _is_strange_within(self, string: re.Match[str]) -> bool:
+        """Whether this may be so in a string of a nested value."""
+        raw, colon = string.groups()
+        if "\\" not in raw:
+            return False
+        return bool(colon or _CHARACTER_CLASS.search(raw) or "\\\\\\" in raw) or self._is_strange(raw)
 
     def _show_text(self, raw: str) -> None:
         if self._is_text():

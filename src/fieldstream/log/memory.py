@@ -110,7 +110,9 @@ class MemoryLog:
             now = self._clock() - self._began
             event = kind(seq=len(self._source), at=now, **members)
             self._events.append(event)
-            self._enter(-len(self._events), 0, now)
+            self._piece.append(0)
+            self._at.append(now)
+            self._source.append(-len(self._events))
             if isinstance(event, RunEnded):
                 self._ended = True
                 for text in self._texts:
@@ -127,12 +129,9 @@ class MemoryLog:
         with self._lock:
             if self._ended:
                 raise RuntimeError("a delta came after the run's closing event; the log is complete")
-            self._enter(text, self._texts[text].append(piece), self._clock() - self._began)
-
-    def _enter(self, source: int, piece: int, at: float) -> None:
-        self._piece.append(piece)
-        self._at.append(at)
-        self._source.append(source)
+            self._piece.append(self._texts[text].append(piece))
+            self._at.append(self._clock() - self._began)
+            self._source.append(text)
 
     def flush(self) -> None:
         """Wake who waits."""

@@ -7,8 +7,12 @@ Touches of DSPy: ``dspy.clients.execution._attempt`` and ``_aattempt`` (wrapped;
 for each earlier candidate, and an attempt adds what it used); and the module's ``time``, with which its retries sleep.
 """
 
+# What DSPy's internals are has few types, and they are private.
+# pyright: reportPrivateUsage=false, reportPrivateImportUsage=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,7 +53,7 @@ def _attempting(
     request: Any,
     provider: str | None,
     results: list[Any],
-) -> Iterator[Any]:
+) -> Generator[Any]:
     """One attempt, in this block, by the engine that comes; what it used is accounted for."""
     lm = tap.observer.active_lm()
     engine = backend

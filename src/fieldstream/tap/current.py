@@ -8,7 +8,9 @@ Touches of DSPy: ``dspy.dsp.utils.settings.thread_local_overrides``. Setting it 
 copy all of the global configuration, keeps a later ``dspy.configure`` visible to the program, as in the plain call.
 """
 
-from collections.abc import Iterator
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import Token
 from typing import TYPE_CHECKING, Any
@@ -37,7 +39,7 @@ def restore(token: Token[Any]) -> None:
 
 
 @contextmanager
-def overriding(**settings: Any) -> Iterator[None]:
+def overriding(**settings: Any) -> Generator[None]:
     """Code in this block sees these DSPy settings."""
     token = override(**settings)
     try:

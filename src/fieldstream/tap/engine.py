@@ -9,8 +9,12 @@ native engines check their streams themselves; ``ListenerBridge`` for the chunks
 do not hold for a plain answer, and they do not tell whether the end mark came).
 """
 
+# What DSPy's internals are has few types, and they are private.
+# pyright: reportPrivateUsage=false, reportPrivateImportUsage=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -37,7 +41,7 @@ _decoder: ContextVar[SseDecoder | None] = ContextVar("fieldstream_sse_decoder", 
 class _Report:
     """Takes the events of one attempt: text to the fields, the rest where it belongs; and builds the response."""
 
-    __slots__ = ("_accumulator", "_bridge", "_calls", "_decoder", "_index", "_lm")
+    __slots__ = ("_accumulator", "_bridge", "_calls", "_decoder", "_index", "_lm", "_texts")
 
     def __init__(self, lm: LmCall, index: int, request: Any, decoder: SseDecoder) -> None:
         self._lm = lm
@@ -45,12 +49,14 @@ class _Report:
         self._decoder = decoder
         self._accumulator = StreamAccumulator(request)
         self._bridge = ListenerBridge(request.model, id(lm.predictor)) if lm.tap.recorder.sink.wants_chunks else None
-        # Fragments of tool calls by part: DSPy's accumulator, given them singly, parses all of them again at each.
+        # By part, and given to DSPy's accumulator at the end: it takes its time over each piece of a text, and parses
+        # the whole of a tool call anew at each.
+        self._texts: dict[int, list[str]] = {}
         self._calls: dict[int, list[Any]] = {}
 
     def push(self, event: Any) -> None:
         if event.type == "delta":
-            self._delta(event)
+            self._delta(event.delta, event)
         else:
             if event.type == "end":
                 self._check_end(event)
@@ -58,18 +64,22 @@ class _Report:
         if self._bridge is not None and (chunk := self._bridge.chunk(event)):
             self._lm.tap.recorder.chunk(self._lm.call, chunk)
 
-    def _delta(self, event: Any) -> None:
-        delta = event.delta
-        if delta.type == "tool_call":
+    def _delta(self, delta: Any, event: Any) -> None:
+        if delta.type == "text":
+            if delta.logprobs or not delta.logprobs_complete:
+                self._accumulator.push(event)
+            else:
+                self._texts.setdefault(delta.part_index, []).append(delta.text)
+            if delta.text:
+                self._lm.text(self._index, delta.text)
+        elif delta.type == "tool_call":
             self._calls.setdefault(delta.part_index, []).append(delta)
             if delta.input:
                 self._lm.other(self._index, "tool_call", delta.input)
-            return
-        self._accumulator.push(event)
-        if delta.type == "text" and delta.text:
-            self._lm.text(self._index, delta.text)
-        elif delta.type == "thinking" and delta.text:
-            self._lm.other(self._index, "reasoning", delta.text)
+        else:
+            self._accumulator.push(event)
+            if delta.type == "thinking" and delta.text:
+                self._lm.other(self._index, "reasoning", delta.text)
 
     def _check_end(self, event: Any) -> None:
         # DSPy takes a chunk with nothing but usage for an end. The stream was cut off all the same.
@@ -77,6 +87,9 @@ class _Report:
             raise _cut_off()
 
     def response(self) -> Any:
+        for part, pieces in self._texts.items():
+            text = lm15.TextDelta(text="".join(pieces), part_index=part)
+            self._accumulator.push(lm15.StreamDeltaEvent(delta=text))
         for part, fragments in self._calls.items():
             call = lm15.ToolCallDelta(
                 input="".join(fragment.input for fragment in fragments),
@@ -103,7 +116,7 @@ class _Attempt:
         self._provider = provider
 
     @contextmanager
-    def _report(self, request: Any) -> Iterator[_Report]:
+    def _report(self, request: Any) -> Generator[_Report]:
         """Read a stream in this block. What is wrong with it is raised as what would be wrong with a whole answer."""
         token = _decoder.set(decoder := SseDecoder())
         try:

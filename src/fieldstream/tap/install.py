@@ -6,6 +6,9 @@ Touches of DSPy: ``Settings.get``, by which ``with_callbacks`` in ``dspy.utils.c
 In a run, ours is always among them, in front. Whoever else looks finds what the program put there.
 """
 
+# pyright: reportPrivateUsage=false, reportPrivateImportUsage=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import importlib.util
 import sys
 import threading
@@ -46,7 +49,7 @@ def install() -> None:
 
 def _install_callbacks() -> None:
     original = Settings.get
-    asker = vars(callback)
+    asker: object = vars(callback)
 
     def get(self: Settings, key: str, default: Any = None) -> Any:
         value = original(self, key, default)

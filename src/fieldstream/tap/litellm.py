@@ -10,6 +10,8 @@ cut off, and ``chunks``, of which one has the usage as the provider reports it; 
 retries (before 3.4: since then DSPy does, and asks LiteLLM for no retries).
 """
 
+# pyright: reportPrivateUsage=false, reportPrivateImportUsage=false
+
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from functools import wraps

@@ -3,6 +3,8 @@
 A copy of a module (as ``BestOfN`` and ``Refine`` make of what they wrap) has the name of what it was copied from.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -83,7 +85,8 @@ def _walk(root: dspy.Module) -> Iterator[tuple[str, dspy.Module]]:
 
 
 def _shape(module: dspy.Module) -> list[tuple[str, tuple[str, ...]]]:
-    return [
-        (path, tuple(part.signature.output_fields) if isinstance(part, dspy.Predict) else ())
-        for path, part in _walk(module)
-    ]
+    return [(path, _outputs(part)) for path, part in _walk(module)]
+
+
+def _outputs(module: Any) -> tuple[str, ...]:
+    return tuple(module.signature.output_fields) if isinstance(module, dspy.Predict) else ()

@@ -7,6 +7,8 @@ Touches of DSPy: ``dspy.utils.callback`` (public ``BaseCallback``; ``ACTIVE_CALL
 during a start handler), and that ``Predict`` keeps ``send_stream`` from its LM where ``stream_listeners`` names others.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from collections.abc import Callable, Mapping
 from contextvars import Token
 from typing import Any

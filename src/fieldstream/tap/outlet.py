@@ -1,5 +1,7 @@
 """What programs, tools and custom LMs say themselves: DSPy's ``settings.send_stream``, and ``fieldstream.emit``."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from typing import TYPE_CHECKING, Any
 
 from fieldstream.tap.values import to_json

@@ -4,6 +4,11 @@ Touches of DSPy: ``BaseLM._process_lm_response`` and ``_finalize_lm_response`` (
 response of an LM, whatever kind of LM that is.
 """
 
+# What DSPy had before 3.4 is not there where types are checked.
+# pyright: reportAttributeAccessIssue=false
+# pyright: reportPrivateUsage=false, reportPrivateImportUsage=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from collections.abc import Callable
 from typing import Any
 

@@ -1,5 +1,7 @@
 """DSPy's live values as the JSON values that events hold."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import inspect
 import types
 from collections.abc import Mapping

@@ -5,6 +5,8 @@ adapter has parsed the whole, and again when the predictor returns, ``settle`` c
 turned out to be: it adds what is missing, and where something was wrong it withdraws that and shows the right value.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -120,16 +122,17 @@ class Writer:
                 field = candidate.fields.get(change.field) or self._start(
                     candidate, change.field, self.fields[change.field]
                 )
+                if type(change) is Appended:  # Nearly always, so that it comes before the match.
+                    self._append(candidate, field, change.text)
+                    continue
                 match change:
-                    case Appended(_, text):
-                        self._append(candidate, field, text)
                     case Closed():
                         # A data field is whole only once its value is known; its literal text already is.
                         if field.kind == "text":
                             self._end(candidate, field)
                         elif self._sink.wants_literals and candidate.index == 0:
                             self._sink.literal_ended(self.call.id, field.name)
-                    case Opened():
+                    case Opened() | Appended():
                         pass
                     case Written(_, text):
                         if self._sink.wants_literals and candidate.index == 0:
