@@ -6,7 +6,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -40,9 +40,7 @@ LITELLM_WARNS = [
 ]
 if not HAS_ENGINES:
     # LiteLLM's clients of a loop stay open when the loop ends, in plain calls, too.
-    LITELLM_WARNS.append(
-        pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-    )
+    LITELLM_WARNS.append(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
 
 _HISTORY = (
     "prompt",
@@ -229,7 +227,7 @@ def chat(**fields: str) -> str:
 
 
 @contextmanager
-def _not_waiting() -> Iterator[None]:
+def _not_waiting() -> Generator[None]:
     """Retries wait for a second and more."""
     with pytest.MonkeyPatch.context() as patch:
         if HAS_ENGINES:

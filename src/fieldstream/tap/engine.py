@@ -3,8 +3,9 @@
 An LM asks its engine to ``complete`` a request. In a run it asks one of these, whose ``complete`` iterates the real
 one's ``stream``, and gives what that one's ``complete`` would.
 
-Touches of DSPy: ``StreamAccumulator``, ``checked_stream``, ``closing_stream`` and their async twins, of which the
-native engines check their streams themselves; ``ListenerBridge`` for the chunks that ``streamify`` hands on;
+Touches of DSPy: ``StreamAccumulator``, ``checked_stream``, ``closing_stream`` and their async twins; the ``_target`` of
+its native engines (the provider that their ``stream`` goes to, without the layers between: those cost as much as all of
+ours) and ``error_from_event``; ``ListenerBridge`` for the chunks that ``streamify`` hands on;
 ``parse_sse`` and ``aparse_sse`` as the providers' modules name them (replaced in a stream of ours: their limits of size
 do not hold for a plain answer, and they do not tell whether the end mark came).
 """
@@ -13,6 +14,7 @@ do not hold for a plain answer, and they do not tell whether the end mark came).
 # pyright: reportPrivateUsage=false, reportPrivateImportUsage=false
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,7 +26,7 @@ from dspy._vendor.lm15.providers import async_base, base
 from dspy._vendor.lm15.result import StreamAccumulator
 from dspy.clients.engines.lifecycle import aclosing_stream, closing_stream
 from dspy.clients.engines.lm15_engine import AsyncLM15Engine, LM15Engine
-from dspy.clients.engines.stream_guard import achecked_stream, checked_stream
+from dspy.clients.engines.stream_guard import achecked_stream, checked_stream, error_from_event
 from dspy.clients.engines.streaming import ListenerBridge
 from dspy.utils.exceptions import LMUnsupportedFeatureError
 
@@ -41,12 +43,14 @@ _decoder: ContextVar[SseDecoder | None] = ContextVar("fieldstream_sse_decoder", 
 class _Report:
     """Takes the events of one attempt: text to the fields, the rest where it belongs; and builds the response."""
 
-    __slots__ = ("_accumulator", "_bridge", "_calls", "_decoder", "_index", "_lm", "_texts")
+    __slots__ = ("_accumulator", "_bridge", "_calls", "_decoder", "_ended", "_index", "_lm", "_provider", "_texts")
 
-    def __init__(self, lm: LmCall, index: int, request: Any, decoder: SseDecoder) -> None:
+    def __init__(self, lm: LmCall, index: int, request: Any, decoder: SseDecoder, provider: str | None) -> None:
         self._lm = lm
         self._index = index
         self._decoder = decoder
+        self._provider = provider
+        self._ended = False
         self._accumulator = StreamAccumulator(request)
         self._bridge = ListenerBridge(request.model, id(lm.predictor)) if lm.tap.recorder.sink.wants_chunks else None
         # By part, and given to DSPy's accumulator at the end: it takes its time over each piece of a text, and parses
@@ -60,6 +64,8 @@ class _Report:
         else:
             if event.type == "end":
                 self._check_end(event)
+            elif event.type == "error":
+                raise error_from_event(event, provider=self._provider)
             self._accumulator.push(event)
         if self._bridge is not None and (chunk := self._bridge.chunk(event)):
             self._lm.tap.recorder.chunk(self._lm.call, chunk)
@@ -82,11 +88,14 @@ class _Report:
                 self._lm.other(self._index, "reasoning", delta.text)
 
     def _check_end(self, event: Any) -> None:
+        self._ended = True
         # DSPy takes a chunk with nothing but usage for an end. The stream was cut off all the same.
         if event.finish_reason is None and not self._decoder.done and "choices" in (event.provider_data or {}):
             raise _cut_off()
 
     def response(self) -> Any:
+        if not self._ended:
+            raise _cut_off()
         for part, pieces in self._texts.items():
             text = lm15.TextDelta(text="".join(pieces), part_index=part)
             self._accumulator.push(lm15.StreamDeltaEvent(delta=text))
@@ -120,7 +129,7 @@ class _Attempt:
         """Read a stream in this block. What is wrong with it is raised as what would be wrong with a whole answer."""
         token = _decoder.set(decoder := SseDecoder())
         try:
-            yield _Report(self._lm, self._index, request, decoder)
+            yield _Report(self._lm, self._index, request, decoder, self._provider)
         except lm15.StreamAssemblyError as error:
             # A stream without its end is a broken connection, which DSPy may retry.
             raise (_cut_off() if "without a completion event" in str(error) else error) from error
@@ -152,8 +161,10 @@ class StreamingEngine(_Attempt):
             return report.response()
 
     def _events(self, request: Any) -> Iterator[Any]:
-        events = self._engine.stream(request)
-        return events if isinstance(self._engine, LM15Engine) else checked_stream(events, provider=self._provider)
+        if isinstance(self._engine, LM15Engine):
+            provider, routed = self._engine._target(request, streaming=True)
+            return provider.stream(routed)
+        return checked_stream(self._engine.stream(request), provider=self._provider)
 
 
 class AsyncStreamingEngine(_Attempt):
@@ -167,14 +178,17 @@ class AsyncStreamingEngine(_Attempt):
 
     async def _stream(self, request: Any) -> Any:
         with self._report(request) as report:
-            async with aclosing_stream(self._events(request)) as events:
+            async with aclosing_stream(await self._events(request)) as events:
                 async for event in events:
                     report.push(event)
             return report.response()
 
-    def _events(self, request: Any) -> AsyncIterator[Any]:
-        events = self._engine.stream(request)
-        return events if isinstance(self._engine, AsyncLM15Engine) else achecked_stream(events, provider=self._provider)
+    async def _events(self, request: Any) -> AsyncIterator[Any]:
+        if isinstance(self._engine, AsyncLM15Engine):
+            # In a thread, as the engine does it: credentials may be loaded here.
+            provider, routed = await asyncio.to_thread(self._engine._target, request, streaming=True)
+            return provider.stream(routed)
+        return achecked_stream(self._engine.stream(request), provider=self._provider)
 
 
 def _wrap_parse_sse(original: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:

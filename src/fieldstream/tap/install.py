@@ -49,7 +49,7 @@ def install() -> None:
 
 def _install_callbacks() -> None:
     original = Settings.get
-    asker: object = vars(callback)
+    asker: Any = vars(callback)
 
     def get(self: Settings, key: str, default: Any = None) -> Any:
         value = original(self, key, default)

@@ -88,5 +88,6 @@ def _shape(module: dspy.Module) -> list[tuple[str, tuple[str, ...]]]:
     return [(path, _outputs(part)) for path, part in _walk(module)]
 
 
-def _outputs(module: Any) -> tuple[str, ...]:
-    return tuple(module.signature.output_fields) if isinstance(module, dspy.Predict) else ()
+def _outputs(module: dspy.Module) -> tuple[str, ...]:
+    signature: Any = module.signature if isinstance(module, dspy.Predict) else None
+    return tuple(signature.output_fields) if signature is not None else ()
