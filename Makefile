@@ -13,7 +13,7 @@ export PYTHON
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
-CODE := $(wildcard src tests benchmarks)
+CODE := $(wildcard src tests benchmarks examples)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test tests-alone test-oldest check format bench lock clean

@@ -23,7 +23,7 @@ def main() -> None:
     dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)
 
     figures = []
-    print(f"CPU per provider chunk: {arguments.chunks} chunks in bursts, median of {arguments.rounds} rounds in alternation")
+    print(f"CPU per provider chunk: {arguments.chunks} chunks in bursts, median of {arguments.rounds} rounds in turn")
     print(f"{'':14}{'':18}{'µs':>8}{'of floor':>10}{'of dspy.streamify':>19}   goal")
     with provider() as lm_kwargs:
         for figure in measure(lm_kwargs, chunks=arguments.chunks, rounds=arguments.rounds):

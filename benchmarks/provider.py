@@ -1,4 +1,4 @@
-"""The provider that the benchmarks stream from: the simulator in a process of its own, so that its CPU is not counted."""
+"""The provider that the benchmarks stream from: the simulator, in a process of its own whose CPU is not counted."""
 
 import multiprocessing
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A program that says something of its own, with `fieldstream.emit`. Called plainly, it says nothing and works the same."""
+"""A program that says something of its own, with `fieldstream.emit`. Called plainly, it works the same, silently."""
 
 import dspy
 

@@ -1,8 +1,8 @@
 """The vocabulary: everything that a run can say, and nothing else.
 
-Each event is a frozen struct; its ``type`` ("field.delta") is the tag of the union ``Event``. ``seq`` counts the events of
-a run from 0 without a gap and is a reader's cursor; ``at`` is the time in seconds since the run began. Values are JSON
-values (what Pydantic's ``mode="json"`` gives); live objects stay on the run.
+Each event is a frozen struct; its ``type`` ("field.delta") is the tag of the union ``Event``. ``seq`` counts the events
+of a run from 0 without a gap and is a reader's cursor; ``at`` is the time in seconds since the run began. Values are
+JSON values (what Pydantic's ``mode="json"`` gives); live objects stay on the run.
 
 Rules that every run keeps: ``run.started`` is first and ``run.ended`` is last and only once; what was opened is closed
 before what encloses it; an id names one call for the whole run; a field that was reset is open again.
@@ -26,7 +26,10 @@ WholeReason = Literal["cached", "adapter", "lm"]
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """An exception as data: the name of its class and its message. ``abandoned`` names a call that outlived its parent."""
+    """An exception as data: the name of its class and its message.
+
+    The kind ``abandoned`` is of a call that outlived its parent, ``cancelled`` of one that a cancel ended.
+    """
 
     kind: str
     message: str
@@ -103,7 +106,10 @@ class FieldEnded(_Event, frozen=True, kw_only=True, tag="field.ended"):
 
 
 class LmDelta(_Event, frozen=True, kw_only=True, tag="lm.delta"):
-    """Text of an LM call as it comes, where no field shows it (or on request): an answer's, a reasoning's, a tool call's."""
+    """Text of an LM call as it comes, where no field shows it, or on request.
+
+    It is an answer's, a reasoning's or a tool call's, as ``channel`` says.
+    """
 
     call: str
     text: str
