@@ -51,10 +51,10 @@ class Reader:
         for chunk in chunks:
             self.chunk, self.start = chunk, 0
             end = tokens.feed(chunk)
-            if tokens.state is State.SCALAR:
+            if tokens.state == "scalar":
                 self.literal += chunk[self.start :]
-            assert end == len(chunk) or tokens.state in {State.OVER, State.BROKEN}
-            assert tokens.state is not State.BROKEN or tokens.feed("more") == 0
+            assert end == len(chunk) or tokens.state in {"over", "broken"}
+            assert tokens.state != "broken" or tokens.feed("more") == 0
         return tokens.state, self.value
 
 
@@ -93,7 +93,7 @@ def test_what_is_valid_is_read(value: Any, ascii_only: bool, indent: int | None,
     expected = repr(json.loads(text))
     for chunks in ([text], list(text), split_at(text, places)):
         state, read = Reader().read(chunks)
-        assert state is State.OVER
+        assert state == "over"
         assert repr(read) == expected
 
 
@@ -105,7 +105,7 @@ def test_what_is_refused_is_not_read(text: str) -> None:
         value, end = None, 0
     for chunks in ([text], list(text)):
         state, read = Reader().read(chunks)
-        assert (state is State.OVER) == (end > 0)
+        assert (state == "over") == (end > 0)
         if end:
             assert repr(read) == repr(value)
 
@@ -131,11 +131,17 @@ def test_what_is_refused_is_not_read(text: str) -> None:
 def test_escapes(text: str, value: Any) -> None:
     assert json.loads(text) == value
     for chunks in every_split(text):
-        assert Reader().read(chunks) == (State.OVER, value)
+        assert Reader().read(chunks) == ("over", value)
+
+
+def test_reading_ends_with_the_value() -> None:
+    reader = Reader()
+    reader.chunk = ' {"a": 1} \n{"b": 2}'
+    assert Tokenizer(reader).feed(reader.chunk) == 9
 
 
 def test_an_integer_too_long_for_python_is_refused() -> None:
-    assert Reader().read(["[" + "9" * 5000 + "]"])[0] is State.BROKEN
+    assert Reader().read(["[" + "9" * 5000 + "]"])[0] == "broken"
 
 
 def test_text_is_told_in_the_feed_that_decides_it() -> None:

@@ -23,7 +23,7 @@ from typing import Any, Literal, cast
 
 from fieldstream.fields.changes import Appended, Change, Closed, Fields, Opened, Withdrawn, Written
 from fieldstream.fields.repaired import CAREFUL, RepairedParser
-from fieldstream.fields.tokens import Kind, State, Tokenizer
+from fieldstream.fields.tokens import Kind, Tokenizer
 
 _NOT_PLAIN = re.compile(r'["\\\x00-\x1f]')
 _QUOTES = "\"'“”"
@@ -131,7 +131,10 @@ class JsonParser:
             self._changes = self._told_again(self._repaired.finish())
             self.lost = self._repaired.lost
         elif self._place == "after":
-            self._conclude(self._raw.getvalue(), "".join(self._after))
+            try:
+                self._conclude(self._raw.getvalue(), "".join(self._after))
+            except (ValueError, RecursionError):
+                self.lost = True
         elif self._place == "before":
             self.lost = True
         elif not self.lost:
@@ -163,11 +166,11 @@ class JsonParser:
         if self._field:
             self._take_literal(end)
         state = self._tokens.state
-        self._raw.write(text[start:end] if state is State.OVER else text[start:])
-        if state is State.OVER:
+        self._raw.write(text[start:end] if state == "over" else text[start:])
+        if state == "over":
             self._place = "after"
             self._after.append(text[end:])
-        elif state is State.BROKEN:
+        elif state == "broken":
             self._repair(finished=False)
             return self._flush()
         self._quick = None
@@ -308,12 +311,8 @@ class JsonParser:
         outside: list[str] = [after[:at]]
         decoder = json.JSONDecoder()
         while at >= 0:
-            try:
-                other, end = decoder.raw_decode(after, at)
-            except (ValueError, RecursionError):
-                self.lost = True
-                return
-            separated = "".join(outside).rstrip().endswith(",")
+            other, end = decoder.raw_decode(after, at)
+            separated = outside[-1].rstrip().endswith(",")
             if not other or CAREFUL.search(after, at, end):
                 self.lost = True
                 return

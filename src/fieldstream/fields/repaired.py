@@ -22,7 +22,7 @@ import re
 from typing import Final, Literal
 
 from fieldstream.fields.changes import Appended, Change, Closed, Fields, Opened, Withdrawn, Written
-from fieldstream.fields.tokens import Kind, State, Tokenizer
+from fieldstream.fields.tokens import Kind, Tokenizer
 
 _LIMIT: Final = 10_000
 """More than this is not held between values: it would be searched again with every feed."""
@@ -241,9 +241,9 @@ class RepairedParser:
     def _read_nested(self) -> bool:
         end = self._nested.feed(self._rest, self._at)
         self._take_raw(end - self._at)
-        if self._nested.state is State.BROKEN:
+        if self._nested.state == "broken":
             self.lost = True
-        elif self._nested.state is State.OVER:
+        elif self._nested.state == "over":
             raw = self._raw.getvalue()
             self._quote = '"'
             if (
@@ -254,7 +254,10 @@ class RepairedParser:
                 self.lost = True
                 return False
             if self._is_text():
-                self._show_value(str(json.loads(raw)))
+                try:
+                    self._show_value(str(json.loads(raw)))
+                except RecursionError:
+                    self.lost = True
             self._end_value()
             self._state = "next"
         return self._at < len(self._rest)

@@ -8,21 +8,20 @@ it stops for good, and says where.
 ==========  =================================================  ================
 state       what may come                                      where it leads
 ==========  =================================================  ================
-``VALUE``   a value                                            by its kind
-``ITEM``    a value, or ``]``                                  by its kind
-``KEY``     ``"``                                              ``NAME``
-``MEMBER``  ``"``, or ``}``                                    ``NAME``
-``NAME``    the rest of a key                                  ``COLON``
-``COLON``   ``:``                                              ``VALUE``
-``STRING``  the rest of a string                               ``NEXT``
-``SCALAR``  the rest of a number, or of ``true`` and the like  ``NEXT``
-``NEXT``    ``,`` or the container's end                       ``KEY``, ``VALUE``
-``OVER``    nothing: the outermost value has ended
-``BROKEN``  nothing: this was no JSON
+``value``   a value                                            by its kind
+``item``    a value, or ``]``                                  by its kind
+``key``     ``"``                                              ``name``
+``member``  ``"``, or ``}``                                    ``name``
+``name``    the rest of a key                                  ``colon``
+``colon``   ``:``                                              ``value``
+``string``  the rest of a string                               ``next``
+``scalar``  the rest of a number, or of ``true`` and the like  ``next``
+``next``    ``,`` or the container's end                       ``key``, ``value``
+``over``    nothing: the outermost value has ended
+``broken``  nothing: this was no JSON
 ==========  =================================================  ================
 """
 
-import enum
 import json.decoder
 import re
 import sys
@@ -31,6 +30,11 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, cast
 
 Kind: TypeAlias = Literal["{", "[", '"', "0"]
 """A value's kind: an object, an array, a string, or anything else."""
+
+State: TypeAlias = Literal[
+    "value", "item", "key", "member", "name", "colon", "string", "scalar", "next", "over", "broken"
+]
+"""Where the tokenizer stands: see the table above."""
 
 _unescape = cast("Callable[[str, int], tuple[str, int]]", cast("Any", json.decoder).scanstring)  # what `loads` uses
 _PARTIAL_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{0,3})?\Z")
@@ -45,36 +49,8 @@ def _all(pattern: str) -> Callable[[str, int], re.Match[str]]:
 _blank = _all(r"[ \t\n\r]")
 _run = _all(r'[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})')
 _scalar = _all(r"[-+.0-9A-Za-z]")
+_CLOSES: Final = {"{": "}", "[": "]"}
 _digits = sys.get_int_max_str_digits() or sys.maxsize
-
-
-class State(enum.Enum):
-    """Where the tokenizer stands."""
-
-    VALUE = enum.auto()
-    ITEM = enum.auto()
-    KEY = enum.auto()
-    MEMBER = enum.auto()
-    NAME = enum.auto()
-    COLON = enum.auto()
-    STRING = enum.auto()
-    SCALAR = enum.auto()
-    NEXT = enum.auto()
-    OVER = enum.auto()
-    BROKEN = enum.auto()
-
-
-VALUE: Final = State.VALUE
-ITEM: Final = State.ITEM
-KEY: Final = State.KEY
-MEMBER: Final = State.MEMBER
-NAME: Final = State.NAME
-COLON: Final = State.COLON
-STRING: Final = State.STRING
-SCALAR: Final = State.SCALAR
-NEXT: Final = State.NEXT
-OVER: Final = State.OVER
-BROKEN: Final = State.BROKEN
 
 
 class Listener(Protocol):
@@ -103,7 +79,7 @@ class Tokenizer:
     __slots__ = ("_held", "_listener", "_parts", "_stack", "state")
 
     def __init__(self, listener: Listener) -> None:
-        self.state = VALUE
+        self.state: State = "value"
         self._listener = listener
         self._stack: list[Literal["{", "["]] = []
         self._held: str = ""  # the string's last characters, if they do not yet say what they mean
@@ -112,75 +88,69 @@ class Tokenizer:
     @property
     def in_plain_text(self) -> bool:
         """In a string that is no key, where the next character means itself if it is no quote, escape or control."""
-        return self.state is STRING and not self._held
+        return self.state == "string" and not self._held
 
     def feed(self, text: str, at: int = 0) -> int:
         """Read from this place on; give the place where reading ended."""
-        while at < len(text):
-            match self.state:
-                case State.STRING | State.NAME:
-                    at = self._read_string(text, at)
-                    continue
-                case State.SCALAR:
-                    at = self._read_scalar(text, at)
-                    continue
-                case State.OVER | State.BROKEN:
-                    return at
-                case _:
-                    pass
+        size = len(text)
+        while at < size:
+            state = self.state
+            if state == "string" or state == "name":
+                at = self._read_string(text, at)
+                continue
+            if state == "scalar":
+                at = self._read_scalar(text, at)
+                continue
             char = text[at]
-            if char in " \t\n\r":
+            if char in " \t\n\r" and state != "over" and state != "broken":
                 at = _blank(text, at).end()
                 continue
-            match self.state:
-                case State.NEXT:
-                    inside = self._stack[-1]
+            match state:
+                case "next":
                     if char == ",":
-                        self.state = KEY if inside == "{" else VALUE
-                        at += 1
-                        continue
-                    if char == ("}" if inside == "{" else "]"):
-                        at = self._close(at)
-                        continue
-                case State.COLON:
-                    if char == ":":
-                        self.state = VALUE
-                        at += 1
-                        continue
-                case State.KEY | State.MEMBER:
+                        self.state = "key" if self._stack[-1] == "{" else "value"
+                    elif (char == "}" or char == "]") and char == _CLOSES[self._stack[-1]]:
+                        self._close(at)
+                    else:
+                        break
+                case "colon":
+                    if char != ":":
+                        break
+                    self.state = "value"
+                case "key" | "member":
                     if char == '"':
-                        self.state = NAME
-                        at += 1
-                        continue
-                    if char == "}" and self.state is MEMBER:
-                        at = self._close(at)
-                        continue
-                case _:
+                        self.state = "name"
+                    elif char == "}" and state == "member":
+                        self._close(at)
+                    else:
+                        break
+                case "value" | "item":
                     if char == '"':
                         self._listener.begin('"', at)
-                        self.state = STRING
-                        at += 1
-                        continue
-                    if char == "{" or char == "[":
+                        self.state = "string"
+                    elif char == "{" or char == "[":
                         self._listener.begin(char, at)
                         self._stack.append(char)
-                        self.state = MEMBER if char == "{" else ITEM
-                        at += 1
-                        continue
-                    if char == "]" and self.state is ITEM:
-                        at = self._close(at)
-                        continue
-                    if char in "-0123456789tfnNI":
+                        self.state = "member" if char == "{" else "item"
+                    elif char in "-0123456789tfnNI":
                         self._listener.begin("0", at)
-                        self.state = SCALAR
+                        self.state = "scalar"
                         continue
-            self.state = BROKEN
+                    elif char == "]" and state == "item":
+                        self._close(at)
+                    else:
+                        break
+                case "over" | "broken":
+                    return at
+            at += 1
+        else:
+            return at
+        self.state = "broken"
         return at
 
-    def _close(self, at: int) -> int:
+    def _close(self, at: int) -> None:
         self._listener.end(self._stack.pop(), at + 1)
-        self.state = NEXT if self._stack else OVER
-        return at + 1
+        self.state = "next" if self._stack else "over"
 
     def _read_scalar(self, text: str, at: int) -> int:
         end = _scalar(text, at).end()
@@ -190,10 +160,10 @@ class Tokenizer:
         literal = "".join(self._parts)
         self._parts = []
         if _WHOLE_SCALAR.fullmatch(literal) and (len(literal) <= _digits or not literal.lstrip("-").isdigit()):
-            self.state = NEXT if self._stack else OVER
+            self.state = "next" if self._stack else "over"
             self._listener.end("0", end)
         else:
-            self.state = BROKEN
+            self.state = "broken"
         return end
 
     def _read_string(self, text: str, at: int) -> int:
@@ -219,22 +189,23 @@ class Tokenizer:
         else:
             broken = text[end] != '"'
         self._held = text[rest:end]
-        if self.state is NAME:
+        if self.state == "name":
             self._parts.append(part)
         elif part:
             self._listener.text(part)
         if end == len(text):
             return end + shift
         if broken:
-            self.state = BROKEN
-        elif self.state is NAME:
+            self.state = "broken"
+            return max(end + shift, 0)
+        if self.state == "name":
             name = "".join(self._parts)
             self._parts = []
-            self.state = COLON
+            self.state = "colon"
             self._listener.key(name)
             end += 1
         else:
             end += 1
-            self.state = NEXT if self._stack else OVER
+            self.state = "next" if self._stack else "over"
             self._listener.end('"', end + shift)
         return end + shift

@@ -124,7 +124,7 @@ class XmlParser:
             return []
         try:
             self._read(text)
-        except (expat.ExpatError, UnicodeEncodeError):
+        except (expat.ExpatError, UnicodeEncodeError, RecursionError):
             self._refuse()
         return self._flush()
 
@@ -135,7 +135,7 @@ class XmlParser:
         if self._expat is not None:
             try:
                 self._expat.Parse("".join(self._held) + "</dspy_root>", True)
-            except (expat.ExpatError, UnicodeEncodeError):
+            except (expat.ExpatError, UnicodeEncodeError, RecursionError):
                 pass
             else:
                 self._conclude()
