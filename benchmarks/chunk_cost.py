@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import dspy
 
@@ -36,7 +37,7 @@ class Figure:
         return None if self.goal is None else self.of_floor <= self.goal
 
 
-def measure(lm_kwargs: dict[str, str], *, chunks: int, rounds: int) -> Iterator[Figure]:
+def measure(lm_kwargs: dict[str, Any], *, chunks: int, rounds: int) -> Iterator[Figure]:
     """Chat and JSON, awaited and called."""
     adapters = {"chat": dspy.ChatAdapter(), "json": dspy.JSONAdapter()}
     for asynchronous in (True, False):

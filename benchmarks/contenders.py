@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
+import anyio.to_thread
 import dspy
 from dspy.streaming import StreamListener, streamify
 
 import fieldstream
+from fieldstream.events import FieldDelta
 
 
 @dataclass
@@ -22,16 +23,18 @@ class Contender:
 
 def contenders(asynchronous: bool) -> list[Contender]:
     """Those for a program that is awaited, or for one that is called."""
-    floor, theirs, ours, events = (
-        (_floor_async, _streamify_async, _ours_async, _events_async)
-        if asynchronous
-        else (_floor_sync, _streamify_sync, _ours_sync, _events_sync)
-    )
+    if asynchronous:
+        return [
+            Contender("floor", _in_loop(_floor_async)),
+            Contender("dspy.streamify", _in_loop(_streamify_async)),
+            Contender("fieldstream", _in_loop(_events_async)),
+            Contender("fieldstream text", _in_loop(_text_async)),
+        ]
     return [
-        Contender("floor", _in_loop(floor)),
-        Contender("dspy.streamify", _in_loop(theirs)),
-        Contender("fieldstream", _in_loop(events) if asynchronous else events),
-        Contender("fieldstream text", _in_loop(ours) if asynchronous else ours),
+        Contender("floor", _in_loop(_floor_sync)),
+        Contender("dspy.streamify", _in_loop(_streamify_sync)),
+        Contender("fieldstream", _events_sync),
+        Contender("fieldstream text", _text_sync),
     ]
 
 
@@ -65,7 +68,7 @@ async def _floor_sync(lm: dspy.LM) -> None:
 
 async def _streamify(lm: dspy.LM, **options: Any) -> str:
     with dspy.context(lm=lm):
-        watched = streamify(_program(), stream_listeners=[StreamListener("answer")], **options)
+        watched: Any = streamify(_program(), stream_listeners=[StreamListener("answer")], **options)
         return "".join([value.chunk async for value in watched(question="?") if not isinstance(value, dspy.Prediction)])
 
 
@@ -80,10 +83,10 @@ async def _streamify_sync(lm: dspy.LM) -> str:
 async def _events_async(lm: dspy.LM) -> str:
     with dspy.context(lm=lm):
         async with fieldstream.stream(_program(), question="?") as run:
-            return "".join([event.text async for event in run if event.type == "field.delta"])
+            return "".join([event.text or "" async for event in run if isinstance(event, FieldDelta)])
 
 
-async def _ours_async(lm: dspy.LM) -> str:
+async def _text_async(lm: dspy.LM) -> str:
     with dspy.context(lm=lm):
         async with fieldstream.stream(_program(), question="?") as run:
             return "".join([text async for text in run.text("answer")])
@@ -91,9 +94,9 @@ async def _ours_async(lm: dspy.LM) -> str:
 
 def _events_sync(lm: dspy.LM) -> str:
     with dspy.context(lm=lm), fieldstream.stream(_program(), question="?") as run:
-        return "".join(event.text for event in run if event.type == "field.delta")
+        return "".join(event.text or "" for event in run if isinstance(event, FieldDelta))
 
 
-def _ours_sync(lm: dspy.LM) -> str:
+def _text_sync(lm: dspy.LM) -> str:
     with dspy.context(lm=lm), fieldstream.stream(_program(), question="?") as run:
         return "".join(run.text("answer"))

@@ -1,9 +1,10 @@
 """The provider that the benchmarks stream from: the simulator, in a process of its own whose CPU is not counted."""
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from typing import Any
 
 from fieldstream.simulator import Answer, ChatRequest, serve_forever
 
@@ -35,7 +36,7 @@ def _serve(ready: Connection) -> None:
 
 
 @contextmanager
-def provider() -> Iterator[dict[str, str]]:
+def provider() -> Generator[dict[str, Any]]:
     """The arguments for ``dspy.LM`` that lead to it. Its models are ``openai/chat-2000`` and the like."""
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(there,), daemon=True)
