@@ -230,12 +230,15 @@ class Raising(dspy.Module):
         raise self.error
 
 
-@pytest.mark.parametrize("error", [Mine("here"), ValueError(), StopIteration("odd"), KeyError("k"), SystemExit(3)])
+@pytest.mark.parametrize("error", [Mine("here"), ValueError(), KeyError("k")])
 def test_the_very_exception_of_the_program(way: Way, error: BaseException) -> None:
-    if isinstance(error, StopIteration | SystemExit) and way == "async":
-        pytest.xfail("no coroutine raises them")
-    run = same(way, lambda: Raising(error), [SKY])
-    assert run.error is error
+    assert same(way, lambda: Raising(error), [SKY]).error is error
+
+
+@pytest.mark.parametrize("called", ["sync", "thread"])
+@pytest.mark.parametrize("error", [StopIteration("odd"), SystemExit(3)])
+def test_an_exception_that_no_coroutine_raises(called: Way, error: BaseException) -> None:
+    assert same(called, lambda: Raising(error), [SKY]).error is error
 
 
 @pytest.mark.parametrize("result", [None, "text", 3, ["a"], {"k": 1}, object])
