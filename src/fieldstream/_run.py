@@ -147,7 +147,7 @@ class Execution:
 
     async def _in_task(self) -> None:
         loop = asyncio.get_running_loop()
-        task = self._tap.root_task = asyncio.current_task()
+        task = self._tap.state.root_task = asyncio.current_task()
         try:
             await asyncio.sleep(0)  # An eager task, too, leaves its reader the time to say what it reads.
             with self._settings():
@@ -206,7 +206,7 @@ class Execution:
 
     async def _awaited(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         with closing(coroutine), self._tap.cancellation.cancelling_task():
-            self._tap.root_task = asyncio.current_task()
+            self._tap.state.root_task = asyncio.current_task()
             result = await coroutine
             await self._status_messages(asyncio.get_running_loop())
             return result
@@ -237,7 +237,7 @@ class Execution:
             self.outcome = outcome  # last: whoever sees it finds the others
         self._detach()
         try:
-            members: dict[str, Any] = {"usage": tap.to_json(self._tap.total_usage())}
+            members: dict[str, Any] = {"usage": tap.to_json(self._tap.state.total_usage())}
             if outcome == "completed":
                 members["result"] = tap.to_json(result)
             elif outcome == "failed" and error is not None:
@@ -259,7 +259,7 @@ class Execution:
     @property
     def usage(self) -> dict[str, dict[str, Any]]:
         """What the LMs have used so far, by model, in the form of DSPy's usage tracker."""
-        return self._tap.total_usage()
+        return self._tap.state.total_usage()
 
     @property
     def error(self) -> BaseException | None:

@@ -18,9 +18,11 @@ from typing import Any
 
 from dspy.clients import execution
 
-from fieldstream.tap.current import current_tap, overriding
+from fieldstream.tap.current import current_tap
 from fieldstream.tap.engine import AsyncStreamingEngine, StreamingEngine
-from fieldstream.tap.tap import LmCall, Tap
+from fieldstream.tap.lm_call import LmCall
+from fieldstream.tap.settings import overriding
+from fieldstream.tap.tap import Tap
 
 
 def _wrap(original: Callable[..., None]) -> Callable[..., None]:
@@ -55,7 +57,7 @@ def _attempting(
     results: list[Any],
 ) -> Generator[Any]:
     """One attempt, in this block, by the engine that comes; what it used is accounted for."""
-    lm = tap.observer.active_lm()
+    lm = tap.opened.active_lm()
     engine = backend
     before = len(results)
     within = lm is not None and lm.attempting  # An LM whose `forward` is another one's `forward`.

@@ -31,22 +31,9 @@ ABANDONED = Failure(kind="abandoned", message="the call that this one belongs to
 class Call:
     """One call of a module, a predictor, an LM or a tool."""
 
-    __slots__ = (
-        "_recorder",
-        "announced",
-        "arguments",
-        "began",
-        "children",
-        "ended",
-        "id",
-        "kind",
-        "name",
-        "on_close",
-        "parent",
-    )
+    __slots__ = ("announced", "arguments", "began", "children", "ended", "id", "kind", "name", "on_close", "parent")
 
-    def __init__(self, recorder: "Recorder", id: str, parent: "Call | None", kind: CallKind, name: str) -> None:
-        self._recorder = recorder
+    def __init__(self, id: str, parent: "Call | None", kind: CallKind, name: str) -> None:
         self.id = id
         self.parent = parent
         self.kind: CallKind = kind
@@ -87,7 +74,7 @@ class Recorder:
         """A call begins. With ``hold`` its event waits until ``announce``, or until something in it must be said."""
         with self.lock:
             self._count += 1
-            call = Call(self, f"c{self._count}", parent, kind, name)
+            call = Call(f"c{self._count}", parent, kind, name)
             call.arguments = arguments
             if not call.ended:
                 (self._roots if parent is None else parent.children)[call.id] = call
@@ -128,6 +115,7 @@ class Recorder:
             self._close(child, children, {}, children)
         if call.on_close is not None:
             call.on_close()
+            call.on_close = None
         call.ended = True
         (self._roots if call.parent is None else call.parent.children).pop(call.id, None)
         self._record(CallEnded, call=call.id, seconds=time.monotonic() - call.began, error=error, **members)

@@ -30,9 +30,9 @@ from dspy.clients.engines.stream_guard import achecked_stream, checked_stream, e
 from dspy.clients.engines.streaming import ListenerBridge
 from dspy.utils.exceptions import LMUnsupportedFeatureError
 
+from fieldstream.tap.lm_call import LmCall
 from fieldstream.tap.sockets import interruptible_socket
 from fieldstream.tap.sse import SseDecoder, adecode, decode
-from fieldstream.tap.tap import LmCall
 
 _UNSUPPORTED = (lm15.UnsupportedFeatureError, LMUnsupportedFeatureError)
 
@@ -52,7 +52,7 @@ class _Report:
         self._provider = provider
         self._ended = False
         self._accumulator = StreamAccumulator(request)
-        self._bridge = ListenerBridge(request.model, id(lm.predictor)) if lm.tap.recorder.sink.wants_chunks else None
+        self._bridge = ListenerBridge(request.model, id(lm.predictor)) if lm.state.recorder.sink.wants_chunks else None
         # By part, and given to DSPy's accumulator at the end: it takes its time over each piece of a text, and parses
         # the whole of a tool call anew at each.
         self._texts: dict[int, list[str]] = {}
@@ -68,7 +68,7 @@ class _Report:
                 raise error_from_event(event, provider=self._provider)
             self._accumulator.push(event)
         if self._bridge is not None and (chunk := self._bridge.chunk(event)):
-            self._lm.tap.recorder.chunk(self._lm.call, chunk)
+            self._lm.state.recorder.chunk(self._lm.call, chunk)
 
     def _delta(self, delta: Any, event: Any) -> None:
         if delta.type == "text":
@@ -150,7 +150,7 @@ class StreamingEngine(_Attempt):
             return self._engine.complete(request)
 
     def _stream(self, request: Any) -> Any:
-        cancellation = self._lm.tap.cancellation
+        cancellation = self._lm.state.cancellation
         with ExitStack() as stack:
             socket = stack.enter_context(interruptible_socket(cancellation))
             stack.enter_context(cancellation.interrupting(socket.shut_down))

@@ -19,16 +19,18 @@ from typing import Any
 
 from dspy.clients import lm as lm_module
 
-from fieldstream.tap.current import current_tap, overriding
+from fieldstream.tap.current import current_tap
+from fieldstream.tap.lm_call import LmCall
+from fieldstream.tap.settings import overriding
 from fieldstream.tap.sockets import interruptible_socket
-from fieldstream.tap.tap import LmCall, Tap
+from fieldstream.tap.tap import Tap
 
 _NO_CACHE = {"no-cache": True, "no-store": True}
 
 
 def _active(tap: Tap, request: dict[str, Any]) -> LmCall | None:
     """The LM call to report to; none where the answer cannot be put together from chunks (several choices at once)."""
-    lm = tap.observer.active_lm()
+    lm = tap.opened.active_lm()
     return lm if lm is not None and (request.get("n") or 1) == 1 and not request.get("stream") else None
 
 
@@ -67,10 +69,10 @@ class _Report:
             for call in getattr(delta, "tool_calls", None) or ():
                 if call.function is not None and call.function.arguments:
                     self._lm.other(0, "tool_call", call.function.arguments)
-        if self._lm.tap.recorder.sink.wants_chunks:
+        if self._lm.state.recorder.sink.wants_chunks:
             if self._lm.predictor is not None:
                 chunk.predict_id = id(self._lm.predictor)
-            self._lm.tap.recorder.chunk(self._lm.call, chunk)
+            self._lm.state.recorder.chunk(self._lm.call, chunk)
 
     def response(self, stream: Any, request: dict[str, Any]) -> Any:
         litellm = lm_module._get_litellm()
@@ -102,7 +104,7 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
             with overriding(send_stream=None):
                 return original(request, num_retries, cache)
         litellm = lm_module._get_litellm()
-        cancellation = lm.tap.cancellation
+        cancellation = lm.state.cancellation
 
         begun = False
 

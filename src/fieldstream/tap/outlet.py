@@ -2,32 +2,32 @@
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fieldstream.tap.opened import OpenCalls
+from fieldstream.tap.state import State
 from fieldstream.tap.values import to_json
-
-if TYPE_CHECKING:
-    from fieldstream.tap.tap import Tap
 
 
 class Outlet:
     """Stands in ``settings.send_stream`` during a run. Sending never waits, in whatever loop or thread it is done."""
 
-    def __init__(self, tap: "Tap") -> None:
-        self._tap = tap
+    def __init__(self, state: State, opened: OpenCalls) -> None:
+        self._state = state
+        self._opened = opened
 
     async def send(self, item: object) -> None:
         """Take what is sent; where it is an LM's chunk, sent by a custom LM, its text is that LM's."""
         self.send_nowait(item)
 
     def send_nowait(self, item: object) -> None:
-        self._tap.cancellation.check()
-        lm = self._tap.observer.active_lm()
+        self._state.cancellation.check()
+        lm = self._opened.active_lm()
         pieces = _chunk_pieces(item) if lm is not None else None
         if lm is None or pieces is None:
             self.emit(item, None)
             return
-        self._tap.recorder.chunk(lm.call, item)
+        self._state.recorder.chunk(lm.call, item)
         for index, piece in pieces:
             if index not in lm.fed:
                 lm.begin(index)
@@ -35,7 +35,7 @@ class Outlet:
 
     def emit(self, value: object, name: str | None) -> None:
         """Say something of the program's own."""
-        self._tap.recorder.custom(self._tap.observer.active_call(), value, to_json(value), name)
+        self._state.recorder.custom(self._opened.active_call(), value, to_json(value), name)
 
 
 def _chunk_pieces(item: Any) -> list[tuple[int, str]] | None:

@@ -19,7 +19,7 @@ from fieldstream.tap.current import current_tap
 
 def _account(response: Any) -> None:
     tap = current_tap()
-    lm = tap.observer.active_lm() if tap is not None else None
+    lm = tap.opened.active_lm() if tap is not None else None
     if lm is not None and not getattr(response, "cache_hit", False):
         lm.attempted = True
         lm.usage = None
