@@ -83,7 +83,9 @@ def test_a_literal_is_the_source_between_the_tags(text: str, places: list[int]) 
     if "xmlns" not in text:  # what is declared around it, it lacks
         again = values and word(f"<answer>{values['answer']}</answer>")
         first = [item for item in (word(text) or {}).items() if item[0] in values]
-        assert not first or again == dict(first) or text.count("answer") > 2
+        opened = sum(map(text.count, ("<answer", "key='answer'", 'key="answer"')))
+        # Of an element that comes again, `parse` makes a list; there is the first one's literal.
+        assert not first or again == dict(first) or opened > 1
 
 
 @pytest.mark.parametrize(
