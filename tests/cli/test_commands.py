@@ -176,6 +176,15 @@ def test_what_cannot_begin(arguments: list[str], message: str) -> None:
     assert result.stdout == ""
 
 
+def test_an_lm_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    result = fieldstream("run", f"{PROGRAMS}:qa", "question=x", "--lm", "openai/gpt-4o-mini")
+    assert result.returncode == 2
+    assert "no API key found" in result.stderr
+    assert "add --api-key KEY" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_a_program_that_fails() -> None:
     result = fieldstream("run", f"{PROGRAMS}:Failing", "question=x", "--simulate")
     assert result.returncode == 1

@@ -88,6 +88,8 @@ def _replace_lms(program: Callable[..., Any], lm: Any) -> None:
 
 
 async def _draw(program: Callable[..., Any], inputs: dict[str, Any], *, show_traceback: bool) -> int:
+    import dspy
+
     import fieldstream
     from fieldstream.terminal import draw_async
 
@@ -101,6 +103,8 @@ async def _draw(program: Callable[..., Any], inputs: dict[str, Any], *, show_tra
     except BaseException as error:  # It is the program's: it may be anything.
         if "No LM is loaded" in str(error):
             raise CliError(_NO_LM) from None
+        if isinstance(error, getattr(dspy, "LMNotConfiguredError", ())):  # DSPy 3.4 and later tell it apart.
+            raise CliError(f"{str(error.args[0]).partition(chr(10))[0]} Or add --api-key KEY, or --simulate.") from None
         if show_traceback:
             traceback.print_exception(error)
         else:
