@@ -1,8 +1,10 @@
 """Names of modules: those that ``named_predictors()`` gives, and for others a path that says where they come from."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import dspy
+import pytest
 
 from fieldstream.tap import Names
 
@@ -27,6 +29,54 @@ def test_every_predictor_has_the_name_that_dspy_gives_it() -> None:
     names = Names(program, {})
     for name, predictor in program.named_predictors():
         assert names.of(predictor) == name
+
+
+class Shared(dspy.Module):
+    """The same parts in several places, and more of them in a tuple and a dict."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = dspy.ChainOfThought("question -> answer")
+        self.again = self.one.predict
+        self.parts = (Inner(), self.again, dspy.Predict("x -> y"))
+        self.table = {"cot": self.one, 3: dspy.ReAct("question -> answer", tools=[])}
+
+
+@pytest.mark.parametrize(
+    "program", [Inner(), Outer(), Shared(), dspy.Predict("a -> b"), dspy.ReAct("a -> b", tools=[])]
+)
+def test_the_names_of_all_predictors(program: dspy.Module) -> None:
+    assert list(Names(program, {}).predictors().items()) == program.named_predictors()
+
+
+class Named(dspy.Module):
+    """Names its predictors itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = {"deep": {"er": dspy.Predict("a -> b")}}
+
+    def named_predictors(self) -> list[tuple[str, dspy.Predict]]:
+        return [("mine", self.hidden["deep"]["er"])]
+
+
+def test_a_module_that_names_its_predictors_itself() -> None:
+    program = Named()
+    assert list(Names(program, {}).predictors()) == ["mine"]
+
+
+def test_a_long_history_costs_nothing() -> None:
+    class Counted(list[object]):
+        read = 0
+
+        def __iter__(self) -> Iterator[object]:
+            Counted.read += 1
+            return super().__iter__()
+
+    program = Outer()
+    program.history = program.cot.predict.history = Counted([{}] * 10_000)
+    assert Names(program, {}).of(program.cot.predict) == "cot.predict"
+    assert Counted.read == 0
 
 
 def test_modules_have_paths_too() -> None:

@@ -6,7 +6,6 @@ A copy of a module (as ``BestOfN`` and ``Refine`` make of what they wrap) has th
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 import dspy
@@ -46,11 +45,9 @@ class Names:
         for below, module in _walk(root):
             name = f"{path}.{below}" if path and below else path or below
             self._named.setdefault(id(module), (name, module))
-        if root is self._program:
-            # DSPy's own word, where it has one: it does not look for the end of modules that hold each other.
-            with suppress(RecursionError):
-                for name, predictor in root.named_predictors():
-                    self._named[id(predictor)] = ("" if name == "self" else name, predictor)
+        if root is self._program and _names_its_own(root):
+            for name, predictor in root.named_predictors():
+                self._named[id(predictor)] = ("" if name == "self" else name, predictor)
 
     def _original(self, copy: dspy.Module) -> str | None:
         shape = _shape(copy)
@@ -71,7 +68,10 @@ def _walk(root: dspy.Module) -> Iterator[tuple[str, dspy.Module]]:
             seen.add(id(value))
             yield path, value
             for name, member in tuple(vars(value).items()):
-                yield from visit(f"{path}.{name}" if path else name, member)
+                if (
+                    name != "history"
+                ):  # What its LMs said: a long list, in which DSPy looks for predictors all the same.
+                    yield from visit(f"{path}.{name}" if path else name, member)
         elif isinstance(value, list | tuple):
             for index, member in enumerate(value):
                 if isinstance(member, dspy.Module):
@@ -82,6 +82,15 @@ def _walk(root: dspy.Module) -> Iterator[tuple[str, dspy.Module]]:
                     yield from visit(f"{path}['{key}']", member)
 
     return visit("", root)
+
+
+def _names_its_own(module: dspy.Module) -> bool:
+    """Whether the module's class has a way of its own to name its predictors."""
+    kind = type(module)
+    return (
+        kind.named_predictors is not dspy.Module.named_predictors
+        or kind.named_parameters is not dspy.Module.named_parameters
+    )
 
 
 def _shape(module: dspy.Module) -> list[tuple[str, tuple[str, ...]]]:
