@@ -1,6 +1,7 @@
 """Status messages: what a user's provider of them says of a call's start or end."""
 
 import asyncio
+import inspect
 import logging
 from typing import Any
 
@@ -28,7 +29,7 @@ class Statuses:
             if method is None:
                 return
             message = method(**taken(method, arguments))
-            if asyncio.iscoroutine(message):
+            if inspect.iscoroutine(message):
                 self._await(call, moment, message)
             else:
                 self._pass_on(call, message)

@@ -4,7 +4,7 @@
 
 import inspect
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
@@ -17,14 +17,23 @@ from fieldstream.events import Failure, FieldKind
 def to_json(value: Any) -> Any:
     """The value as Pydantic's ``mode="json"`` gives it; what Pydantic does not know, as its ``str``."""
     try:
-        return to_jsonable_python(value, fallback=_fallback, serialize_unknown=True)
+        return to_jsonable_python(_unread(value), fallback=_words, serialize_unknown=True)
     except Exception:  # An object may fail in any way when it is looked at; watching must not fail with it.
         return _words(value)
 
 
-def _fallback(value: Any) -> Any:
-    # dspy.Prediction and dspy.Example are mappings in all but name.
-    return dict(cast("Any", value).items()) if isinstance(value, dspy.Example) else _words(value)
+def _unread(value: Any) -> Any:
+    """The value, with words in the place of iterators: Pydantic would read them, and they can be read only once."""
+    if isinstance(value, Iterator):
+        return _words(cast("object", value))
+    if isinstance(value, dspy.Example):  # dspy.Prediction, too: mappings in all but name
+        return {name: _unread(member) for name, member in cast("Any", value).items()}
+    kind: type[Any] = type(value)
+    if kind is dict:
+        return {key: _unread(member) for key, member in value.items()}
+    if kind in (list, tuple, set, frozenset):
+        return [_unread(member) for member in value]
+    return value
 
 
 def _words(value: object) -> str:
