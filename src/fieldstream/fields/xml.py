@@ -15,35 +15,15 @@ A ``data`` field's literal is the source between the tags of the first such elem
 A child with a namespace is shown when it is whole: only then are the declarations known that ElementTree puts on it.
 
 Rules of this file: Expat reads, so that all is resolved and refused as ElementTree does it. It is given whole tags,
-comments and references only: one that it cannot finish it would read again from its start with every feed. So this
-parser looks for their ends itself, once, and holds them until then. Content goes through at once, CDATA too.
-
-============  =====================================================
-``_until``    what is held, or passed on in CDATA, and what ends it
-============  =====================================================
-``""``        content: nothing is held
-``"?"``       markup whose kind is not yet clear
-``"&"``       a reference, to ``;`` or to what cannot be in one
-``">"``       a tag, to the next ``>`` that is not quoted
-``"-->"``     a comment
-``"?>"``      a processing instruction
-``"]]>"``     CDATA: passed on
-============  =====================================================
+comments and references only (``xml_scanner``).
 """
 
 import io
-import re
 import xml.etree.ElementTree as ET
-from typing import Final
 from xml.parsers import expat
 
 from fieldstream.fields.changes import Appended, Change, Closed, Fields, Opened, Withdrawn, Written
-
-_MARKUP = re.compile("[<&]")
-_REFERENCE_END = re.compile(r"[;<&\s]")
-_TAG_STOP = re.compile("[\"'>]")
-_CDATA: Final = "<![CDATA["
-_SPECIAL: Final = {_CDATA: "]]>", "<!--": "-->", "<?": "?>"}
+from fieldstream.fields.xml_scanner import XmlScanner
 
 
 class XmlParser:
@@ -62,18 +42,16 @@ class XmlParser:
         "_expat",
         "_field",
         "_fields",
-        "_held",
         "_lead",
         "_length",
         "_literal",
         "_mixed",
-        "_quote",
         "_said",
+        "_scanner",
         "_seen",
         "_shown",
         "_tag",
         "_texts",
-        "_until",
         "_wary",
     )
 
@@ -82,10 +60,7 @@ class XmlParser:
         self._seen: set[str] = set()
         self._done = False
         self._changes: list[Change] = []
-        # What Expat was not given yet.
-        self._until = ""
-        self._held: list[str] = []
-        self._quote = ""
+        self._scanner = XmlScanner(self._pass)
         # The field that is being read. `_said` is its text up to this feed, `_shown` what this feed adds to it.
         self._depth = 0
         self._field = ""
@@ -123,7 +98,7 @@ class XmlParser:
         if self._expat is None:
             return []
         try:
-            self._read(text)
+            self._scanner.feed(text)
         except (expat.ExpatError, UnicodeEncodeError, RecursionError):
             self._refuse()
         return self._flush()
@@ -134,7 +109,7 @@ class XmlParser:
         self._done = True
         if self._expat is not None:
             try:
-                self._expat.Parse("".join(self._held) + "</dspy_root>", True)
+                self._expat.Parse(self._scanner.rest + "</dspy_root>", True)
             except (expat.ExpatError, UnicodeEncodeError, RecursionError):
                 pass
             else:
@@ -147,115 +122,11 @@ class XmlParser:
         return self._flush()
 
     def _refuse(self) -> None:
-        """Say nothing more; and let go of Expat, which holds on to this parser."""
+        """Say nothing more; and let go of Expat and the scanner, which hold on to this parser."""
         self._expat = None
-        self._held = []
+        self._scanner = XmlScanner(_nobody)
 
-    # From the text to Expat.
-
-    def _read(self, text: str) -> None:
-        at = 0
-        while at < len(text):
-            match self._until:
-                case "":
-                    found = _MARKUP.search(text, at)
-                    end = found.start() if found else len(text)
-                    if end > at:
-                        self._pass(text[at:end])
-                    if found:
-                        self._until = "&" if found[0] == "&" else "?"
-                        self._held = [found[0]]
-                        end += 1
-                    at = end
-                case "?":
-                    at = self._classify(text, at)
-                case "&":
-                    found = _REFERENCE_END.search(text, at)
-                    end = found.end() if found and found[0] == ";" else found.start() if found else len(text)
-                    self._held.append(text[at:end])
-                    at = end
-                    if found:
-                        self._release()
-                case ">":
-                    at = self._read_tag(text, at)
-                case "]]>":
-                    at = self._read_cdata(text, at)
-                case end:
-                    at = self._read_to(end, text, at)
-
-    def _classify(self, text: str, at: int) -> int:
-        start = "".join(self._held)
-        while at < len(text):
-            start += text[at]
-            at += 1
-            if start in _SPECIAL:
-                self._until = _SPECIAL[start]
-                if start == _CDATA:
-                    self._held = []
-                    self._pass(start)
-                    self._held = [""]
-                else:
-                    self._held = [start]
-                return at
-            if not any(special.startswith(start) for special in _SPECIAL):
-                self._until = ">"
-                self._held = [start[:-1]]
-                return at - 1
-        self._held = [start]
-        return at
-
-    def _read_tag(self, text: str, at: int) -> int:
-        start = at
-        while at < len(text):
-            if self._quote:
-                end = text.find(self._quote, at)
-                if end < 0:
-                    break
-                self._quote = ""
-            else:
-                found = _TAG_STOP.search(text, at)
-                if found is None:
-                    break
-                end = found.start()
-                if found[0] == ">":
-                    self._held.append(text[start : end + 1])
-                    self._release()
-                    return end + 1
-                self._quote = found[0]
-            at = end + 1
-        self._held.append(text[start:])
-        return len(text)
-
-    def _read_to(self, mark: str, text: str, at: int) -> int:
-        """Hold what comes before the mark, which may have begun in an earlier feed."""
-        tail = "".join(self._held[-2:])[-2:] if len(self._held) > 2 else "".join(self._held[1:])[-2:]
-        end = (tail + text[at:]).find(mark)
-        if end < 0:
-            self._held.append(text[at:])
-            return len(text)
-        end += at - len(tail) + len(mark)
-        self._held.append(text[at:end])
-        self._release()
-        return end
-
-    def _read_cdata(self, text: str, at: int) -> int:
-        tail = self._held[0]
-        end = (tail + text[at:]).find("]]>")
-        if end < 0:
-            self._held = [(tail + text[at:])[-2:]]
-            end = len(text)
-        else:
-            self._until = ""
-            self._held = []
-            end += at - len(tail) + 3
-        self._pass(text[at:end])
-        return end
-
-    def _release(self) -> None:
-        held = "".join(self._held)
-        self._until = ""
-        self._held = []
-        self._pass(held)
+    # From Expat to the fields.
 
     def _pass(self, text: str) -> None:
         """Give Expat a piece that it can read to its end, and take it down if it is a part of a literal."""
@@ -263,8 +134,6 @@ class XmlParser:
         self._expat.Parse(text, False)  # pyright: ignore[reportOptionalMemberAccess]
         if inside and self._literal:
             self._put(text)
-
-    # From Expat to the fields.
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
@@ -437,3 +306,6 @@ class XmlParser:
         for field, texts in self._texts.items():
             if len(texts) > 1:
                 self._changes += [Withdrawn(field), Appended(field, str(texts)), Closed(field)]
+
+
+def _nobody(piece: str) -> None: ...
