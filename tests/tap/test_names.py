@@ -8,6 +8,8 @@ import pytest
 
 from fieldstream.tap import Names
 
+REACT: Any = dspy.ReAct  # DSPy's types do not know that a signature may be a string.
+
 
 class Inner(dspy.Module):
     def __init__(self) -> None:
@@ -39,7 +41,7 @@ class Shared(dspy.Module):
         self.one = dspy.ChainOfThought("question -> answer")
         self.again = self.one.predict
         self.parts = (Inner(), self.again, dspy.Predict("x -> y"))
-        self.table = {"cot": self.one, 3: dspy.ReAct("question -> answer", tools=[])}
+        self.table = {"cot": self.one, 3: REACT("question -> answer", tools=[])}
 
 
 @pytest.mark.parametrize(
