@@ -44,9 +44,7 @@ class Shared(dspy.Module):
         self.table = {"cot": self.one, 3: REACT("question -> answer", tools=[])}
 
 
-@pytest.mark.parametrize(
-    "program", [Inner(), Outer(), Shared(), dspy.Predict("a -> b"), dspy.ReAct("a -> b", tools=[])]
-)
+@pytest.mark.parametrize("program", [Inner(), Outer(), Shared(), dspy.Predict("a -> b"), REACT("a -> b", tools=[])])
 def test_the_names_of_all_predictors(program: dspy.Module) -> None:
     assert list(Names(program, {}).predictors().items()) == program.named_predictors()
 
