@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Generator, Iterator
 
@@ -15,6 +16,10 @@ _cache_dir = tempfile.mkdtemp(prefix="fieldstream-tests-")
 atexit.register(shutil.rmtree, _cache_dir, ignore_errors=True)
 os.environ["DSPY_CACHEDIR"] = _cache_dir  # read when DSPy is imported, which is why it is set here
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else LiteLLM asks the network for its price list
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So it is in a shell's background job, and in all that it starts. Tests of Ctrl-C need one that is heard.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("dev", deadline=None, max_examples=100)
 settings.register_profile("ci", deadline=None, max_examples=200, derandomize=True, print_blob=True)

@@ -49,7 +49,7 @@ def test_pieces(text: str, pieces: list[str], rest: str) -> None:
     assert scanned([text]) == (pieces, rest)
 
 
-@given(TEXTS)
+@given(TEXTS.filter(lambda text: "<![CDATA[" not in text))  # in which a tag is no tag
 def test_no_piece_ends_within_a_tag(text: str) -> None:
     pieces, _ = scanned([text])
     for piece in pieces:
