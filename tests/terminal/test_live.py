@@ -57,6 +57,8 @@ def test_what_stands_in_the_end() -> None:
         "      reasoning  Light scatters.\n"
         "      answer     Blue!\n"
         "✓ QA completed after 1.50 s\n"
+        "    reasoning  Light scatters.\n"
+        "    answer     Blue!\n"
         "    first text after 0.50 s · 4 chunks · openai/sim: 1,204 tokens in, 87 out\n"
     )
 

@@ -36,6 +36,8 @@ def test_a_predictor() -> None:
         "  done in 1.10 s (openai/sim, 1,204 tokens in, 87 out)\n"
         "\n"
         "QA: completed after 1.50 s; first text after 0.50 s; 4 chunks; openai/sim: 1,204 tokens in, 87 out\n"
+        "  reasoning: Light scatters.\n"
+        "  answer: Blue!\n"
     )
 
 

@@ -189,13 +189,14 @@ class Blocks:
         lines = [self._cropped(line, width)]
         if view.outcome == "failed" and view.error is not None:
             lines += self._short(failed(view.error), "    ", width, "red")
-        elif view.outcome == "completed" and view.result is not UNSET and not view.told:
+        elif view.outcome == "completed" and view.result is not UNSET:
             lines += self._outputs(view, width)
         for text in wrap(f" {self.glyphs.dot} ".join(summary(view)), max(width - 4, 12)):
             lines.append(Text(f"    {text.rstrip(' ')}", "dim", no_wrap=True, end=""))
         return lines
 
     def _outputs(self, view: View, width: int) -> list[Text]:
+        """What the program gave; in a line each where all of it is to be seen above."""
         lines: list[Text] = []
         made = outputs(view.result)
         column = min(max(cell_len(visible(name)) for name in made), 24)
@@ -203,7 +204,10 @@ class Blocks:
             label = f"    {visible(name):{column}}"
             room = max(width - cell_len(label) - 3, 12)
             is_text = isinstance(value, str)
-            texts = self._wrapped(as_text(value, room), room, as_json=not is_text)
+            if view.told:
+                texts = [self._fit(one_line(as_text(value), width), room)]
+            else:
+                texts = self._wrapped(as_text(value, room), room, as_json=not is_text)
             lines += self._beside(label, texts, "" if is_text else "cyan", width)
         return lines
 

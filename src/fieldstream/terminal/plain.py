@@ -37,6 +37,8 @@ from fieldstream.terminal.wording import (
 
 _MOST = 600
 """Characters of a tool's arguments or result that are worth a line in a log."""
+_BRIEF = 80
+"""Characters of what was to be seen before, and is shown once more."""
 _LINE_FEED = re.compile(r"\n(?=[^\n])")
 
 
@@ -201,9 +203,11 @@ class PlainLog:
         self._line("; ".join([head, *summary(self.view)]))
         if event.error is not None and event.outcome == "failed":
             self._error("  ", failed(event.error))
-        elif event.outcome == "completed" and event.result is not UNSET and not self.view.told:
+        elif event.outcome == "completed" and event.result is not UNSET:
             for name, value in outputs(event.result).items():
-                self._line(f"  {visible(name)}: {visible(as_text(value))}".replace("\n", "\n    "))
+                # What is all to be seen above comes in a line each.
+                text = one_line(as_text(value), _BRIEF) if self.view.told else visible(as_text(value))
+                self._line(f"  {visible(name)}: {text}".replace("\n", "\n    "))
 
     # Lines
 
