@@ -98,7 +98,7 @@ def test_a_cancel_from_a_collected_object_meets_itself() -> None:
 
 async def test_a_task_is_cancelled_from_any_thread() -> None:
     async def wait() -> None:
-        await asyncio.sleep(3600)
+        await asyncio.Event().wait()
 
     for cancel in (cancel_task, lambda task: threading.Thread(target=cancel_task, args=(task,)).start()):
         task = asyncio.create_task(wait())

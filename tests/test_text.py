@@ -166,7 +166,12 @@ def test_a_field_that_is_no_text_comes_as_json_when_its_call_ends() -> None:
         event(FieldDelta, call="c1", field="answer", value=["Ann", None]),
         *end("c1", answer=["Ann", None]),
     ]
-    assert said(events) == [('["Ann",null]', "c1", None)]
+    assert said(events) == [('["Ann", null]', "c1", None)]
+
+
+def test_half_a_surrogate_pair_in_a_field_that_is_no_text() -> None:
+    events = [*begin("c1", kind="data"), *end("c1", answer=["\ud83d"])]
+    assert said(events) == [('["\ud83d"]', "c1", None)]
 
 
 def test_a_text_that_turns_out_to_be_none() -> None:

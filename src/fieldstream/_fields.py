@@ -17,14 +17,14 @@ class FieldName(NamedTuple):
         return self.predictor is None or self.predictor == predictor
 
 
+def predictors(program: object) -> dict[str, Any]:
+    """The program's predictors by path. Nothing is known of a function's."""
+    return dict(tap.Names(program, {}).predictors())
+
+
 def output_fields(program: object) -> dict[str, list[str]]:
-    """The program's predictors by path, with their output fields. Nothing is known of a function's."""
-    predictors = tap.Names(program, {}).predictors()
-    return {path: list(_signature(predictor).output_fields) for path, predictor in predictors.items()}
-
-
-def _signature(predictor: Any) -> Any:
-    return predictor.signature  # DSPy's own annotations do not tell its type.
+    """The program's predictors by path, with their output fields."""
+    return {path: list(predictor.signature.output_fields) for path, predictor in predictors(program).items()}
 
 
 def find_field(program: object, name: str) -> FieldName:
@@ -33,13 +33,13 @@ def find_field(program: object, name: str) -> FieldName:
     Raises ``UnknownFieldError``, which lists what there is, where that fits nothing or, without a predictor, several.
     """
     predictor, slash, field = name.rpartition("/")
-    predictors = output_fields(program)
-    if not predictors:
+    known_fields = output_fields(program)
+    if not known_fields:
         return FieldName(predictor if slash else None, field)
-    owners = [path for path, fields in predictors.items() if field in fields and (not slash or path == predictor)]
+    owners = [path for path, fields in known_fields.items() if field in fields and (not slash or path == predictor)]
     if len(owners) == 1:
         return FieldName(owners[0], field)
-    known = ", ".join(f"{path}/{each}" for path, fields in predictors.items() for each in fields)
+    known = ", ".join(f"{path}/{each}" for path, fields in known_fields.items() for each in fields)
     if owners:
         candidates = " or ".join(repr(f"{path}/{field}") for path in owners)
         raise UnknownFieldError(

@@ -1,11 +1,11 @@
 """Which fields a wrapped program's consumer listens to."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import dspy
 
-from fieldstream._fields import output_fields
+from fieldstream._fields import output_fields, predictors
 
 
 class StreamListener:
@@ -58,7 +58,7 @@ def _resolve(program: object, known: dict[str, list[str]], listener: Any, names:
     path = listener.predict_name
     if listener.predict is not None:
         predictor = _only_predictor(listener.predict, field)
-        found = next((name for name, each in predictors(program) if each is predictor), None)
+        found = next((name for name, each in predictors(program).items() if each is predictor), None)
         if found is None and known:
             raise ValueError(
                 f"The listener for {field!r} names a predictor that is not part of {type(program).__name__}; "
@@ -98,17 +98,12 @@ def _only_predictor(module: Any, field: str) -> Any:
         return module
     held = predictors(module)
     if len(held) != 1:
-        names = ", ".join(name for name, _ in held) or "none"
+        names = ", ".join(held) or "none"
         raise ValueError(
             f"The listener for {field!r} needs a predictor, or a module that holds just one; "
             f"{type(module).__name__} holds: {names}."
         )
-    return held[0][1]
-
-
-def predictors(module: object) -> list[tuple[str, Any]]:
-    """The predictors of a module, with their paths; none of a function."""
-    return list(cast("Any", module).named_predictors()) if isinstance(module, dspy.Module) else []
+    return next(iter(held.values()))
 
 
 def _no_field(field: str, predictor: str, fields: list[str]) -> str:

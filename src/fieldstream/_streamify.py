@@ -6,7 +6,8 @@ from typing import Any, Literal, overload
 
 import dspy
 
-from fieldstream._listener import StreamListener, predictors, resolve
+from fieldstream._fields import predictors
+from fieldstream._listener import StreamListener, resolve
 from fieldstream._messages import StatusMessageProvider
 from fieldstream._output import AsyncOutput, SyncOutput
 from fieldstream._run import Launch, Mode
@@ -91,4 +92,4 @@ def _takes(program: object, name: str) -> bool:
             return True
         anything = anything or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
     # What takes any keyword, as `Predict` does, hands it on to its predictors.
-    return anything and any(name in predictor.signature.input_fields for _, predictor in predictors(program))
+    return anything and any(name in predictor.signature.input_fields for predictor in predictors(program).values())

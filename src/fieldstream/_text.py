@@ -1,9 +1,8 @@
 """One field's text, read from a run's events: as it is written, call after call."""
 
+import json
 from collections import deque
 from collections.abc import Iterable
-
-import msgspec
 
 from fieldstream._fields import FieldName
 from fieldstream.events import (
@@ -104,7 +103,7 @@ class TextAssembler:
                 if (call := self._calls.pop(id, None)) is not None:
                     call.ended = True
                     if call.kind == "data" and event.fields is not None and self._name.field in event.fields:
-                        call.write(msgspec.json.encode(event.fields[self._name.field]).decode())
+                        call.write(json.dumps(event.fields[self._name.field], ensure_ascii=False))
             case RunEnded():
                 self.ended = True
             case _:

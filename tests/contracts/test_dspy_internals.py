@@ -60,18 +60,18 @@ class Noting(BaseCallback):
         self.note("lm", call_id, dspy.settings.send_stream)
 
 
-# Settings (tap/current.py)
+# Settings (tap/settings.py, tap/current.py)
 
 
 def test_overrides_are_a_context_variable_with_a_mapping() -> None:
     with dspy.context(fieldstream_contract=1):
         found = thread_local_overrides.get()
         assert found.get("fieldstream_contract") == 1, (
-            "dspy.context keeps its settings elsewhere: look at tap/current.py"
+            "dspy.context keeps its settings elsewhere: look at tap/settings.py"
         )
     token = thread_local_overrides.set(dotdict({"fieldstream_contract": 2}))
     try:
-        assert dspy.settings["fieldstream_contract"] == 2, "settings are read elsewhere: look at tap/current.py"
+        assert dspy.settings["fieldstream_contract"] == 2, "settings are read elsewhere: look at tap/settings.py"
     finally:
         thread_local_overrides.reset(token)
 
@@ -88,7 +88,7 @@ def test_overrides_reach_the_threads_of_parallel_and_of_asyncify() -> None:
     assert found == [3] * 4, "keys of our own no longer travel with DSPy's settings: look at tap/current.py"
 
 
-# Callbacks (tap/install.py, tap/observer.py)
+# Callbacks (tap/install.py, tap/opened.py, tap/observer.py)
 
 
 def test_callbacks_are_looked_up_by_settings_get_in_the_callback_module(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_during_a_start_handler_the_active_call_is_the_parent() -> None:
         lm = dspy.LM(provider.model, **provider.lm_kwargs, cache=False)
         with dspy.context(lm=lm, callbacks=[noting]):
             program(question="?")
-    (outer, inner), message = noting.notes[:2], "calls have no parents any more: look at tap/observer.py"
+    (outer, inner), message = noting.notes[:2], "calls have no parents any more: look at tap/opened.py"
     assert outer[2] is None, message
     assert inner[2] == outer[1], message
     lm_note = next(note for note in noting.notes if note[0] == "lm")
@@ -137,7 +137,7 @@ def test_of_a_subclass_of_an_adapter_the_arguments_come_as_args_and_kwargs() -> 
     with dspy.context(callbacks=[noting]):
         Mine().format(dspy.Signature("question -> answer"), [], {"question": "?"})
     for note in noting.notes:
-        assert "signature" in note[3] or "args" in note[3], "other arguments: look at _argument in tap/observer.py"
+        assert "signature" in note[3] or "args" in note[3], "other arguments: look at argument in tap/values.py"
 
 
 def test_predict_hides_the_stream_from_its_lm_where_listeners_are_for_others() -> None:
@@ -408,7 +408,7 @@ async def test_a_thread_of_ours_can_be_one_of_anyios() -> None:
     assert found == [threading.current_thread().name], "look at as_anyio_worker in tap/threads.py"
 
 
-# Usage (tap/tap.py)
+# Usage (tap/state.py, tap/lm_call.py)
 
 
 def test_the_usage_tracker_sums_what_can_be_summed() -> None:
@@ -417,4 +417,6 @@ def test_the_usage_tracker_sums_what_can_be_summed() -> None:
     tracker = UsageTracker()
     tracker.add_usage("m", {"prompt_tokens": 1, "details": {"cached": 2}})
     tracker.add_usage("m", {"prompt_tokens": 3, "details": {"cached": 4}})
-    assert tracker.get_total_tokens() == {"m": {"prompt_tokens": 4, "details": {"cached": 6}}}, "look at tap/tap.py"
+    assert tracker.get_total_tokens() == {"m": {"prompt_tokens": 4, "details": {"cached": 6}}}, (
+        "look at tap/state.py and tap/lm_call.py"
+    )

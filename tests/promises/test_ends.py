@@ -443,7 +443,7 @@ async def test_by_the_program_itself() -> None:
 
     async def program() -> None:
         runs[0].cancel()
-        await asyncio.sleep(3600)
+        await asyncio.Event().wait()
 
     async with fieldstream.stream(program) as run:
         runs.append(run)
@@ -650,7 +650,7 @@ def test_a_coroutine_in_a_thread_is_interrupted_in_whatever_it_awaits() -> None:
 
     async def program(question: str) -> None:
         waiting.set()
-        await asyncio.sleep(3600)
+        await asyncio.Event().wait()
 
     for way in ("sync", "thread"):
         waiting.clear()
@@ -842,12 +842,12 @@ async def test_a_cancelled_run_says_nothing_more(provider: Provider) -> None:
 async def test_status_messages_that_are_still_being_worded_end_with_the_run() -> None:
     class Slow(fieldstream.StatusMessageProvider):
         async def module_start_status_message(self, instance: Any, inputs: dict[str, Any]) -> str:
-            await asyncio.sleep(3600)
+            await asyncio.Event().wait()
             return "late"
 
     class Program(dspy.Module):
         async def aforward(self) -> None:
-            await asyncio.sleep(3600)
+            await asyncio.Event().wait()
 
     async with Streamer(Program(), status_message_provider=Slow())() as run:
         events: AsyncIterator[Event] = aiter(run)

@@ -232,3 +232,12 @@ class TestFunctions:
         with provided(*self.answers):
             values = await gather(streamify(program, stream_listeners=[StreamListener("answer")])(question="?"))
         assert text(values) == values[-1] == "one"
+
+
+async def test_a_predictor_of_a_compiled_part() -> None:
+    program = Writer()
+    program.think._compiled = True  # What is compiled, DSPy's own list of predictors leaves out.
+    wrapped = streamify(program, stream_listeners=[StreamListener("answer", predict=program.think)])
+    with provided(answers=[chat(text="a"), chat(reasoning="r", answer="heard"), chat(text_out="b", score="1")]):
+        values = await gather(wrapped(question="?"))
+    assert text(values) == "heard"

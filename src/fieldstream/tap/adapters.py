@@ -1,14 +1,13 @@
 """Which parser reads what an adapter asks an LM to write.
 
 Touches of DSPy: the identity of ``ChatAdapter.parse``, ``JSONAdapter.parse`` and ``XMLAdapter.parse`` (an adapter that
-inherits one of them reads its format); before 3.4 ``XMLAdapter`` did not read XML, so it has no parser there.
+inherits one of them reads its format).
 """
 
 import inspect
 from typing import Any
 
 import dspy
-from dspy.adapters.xml_adapter import XMLAdapter
 
 from fieldstream.fields import ChatParser, Fields, JsonParser, XmlParser
 from fieldstream.tap.values import field_kind
@@ -23,9 +22,8 @@ def _parse_of(adapter: type[dspy.Adapter]) -> Any:
 _PARSERS: dict[Any, ParserFactory] = {
     _parse_of(dspy.ChatAdapter): ChatParser,
     _parse_of(dspy.JSONAdapter): JsonParser,
+    _parse_of(dspy.XMLAdapter): XmlParser,
 }
-if hasattr(XMLAdapter, "_elements_to_value"):
-    _PARSERS[_parse_of(XMLAdapter)] = XmlParser
 
 
 def parser_of(adapter: dspy.Adapter) -> ParserFactory | None:
