@@ -1,10 +1,10 @@
 """What a parser says: which field of an LM's text changed, and how."""
 
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
-from fieldstream.events import FieldKind, ResetReason
+from fieldstream.events import FieldKind, Path, ResetReason
 
 
 class Opened(msgspec.Struct, frozen=True, gc=False):
@@ -14,10 +14,26 @@ class Opened(msgspec.Struct, frozen=True, gc=False):
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):
-    """More text of a ``text`` field, free of the format: a part of its value that nothing later takes back."""
+    """More of a text, free of the format: of the field's own, or of the one at ``path`` in its value."""
 
     field: str
     text: str
+    path: Path = ()
+
+
+class Assigned(msgspec.Struct, frozen=True):
+    """What is at ``path`` in the value of a ``data`` field is this JSON value; a container comes before what is in it."""
+
+    field: str
+    value: Any
+    path: Path = ()
+
+
+class Completed(msgspec.Struct, frozen=True, gc=False):
+    """What is at ``path`` in the value of a ``data`` field is whole: the value itself with ``()``."""
+
+    field: str
+    path: Path = ()
 
 
 class Written(msgspec.Struct, frozen=True, gc=False):
@@ -28,10 +44,14 @@ class Written(msgspec.Struct, frozen=True, gc=False):
 
 
 class Withdrawn(msgspec.Struct, frozen=True, gc=False):
-    """What was said of the field was wrong (a repeated key, say); it is open again, and empty."""
+    """What was said of the field, or of what is at ``path`` in it, was wrong (a repeated key, say).
+
+    A field is open again, and empty. Of a list only the last element is ever withdrawn.
+    """
 
     field: str
     reason: ResetReason = "repair"
+    path: Path = ()
 
 
 class Closed(msgspec.Struct, frozen=True, gc=False):
@@ -40,7 +60,7 @@ class Closed(msgspec.Struct, frozen=True, gc=False):
     field: str
 
 
-Change: TypeAlias = Opened | Appended | Written | Withdrawn | Closed
+Change: TypeAlias = Opened | Appended | Assigned | Completed | Written | Withdrawn | Closed
 
 
 class FieldParser(Protocol):
@@ -48,7 +68,9 @@ class FieldParser(Protocol):
 
     ``feed`` takes any split of the text; ``finish`` says that the text is over. Both give what changed, in order: for
     each field ``Opened``, then its text, then ``Closed``; what one call gives of a field's text is one change. A
-    ``text`` field's appended text, joined, is the value that the adapter's own ``parse`` makes of the whole text.
+    ``text`` field's appended text, joined, is the value that the adapter's own ``parse`` makes of the whole text. Of a
+    ``data`` field comes its literal text (``Written``), which is read further as JSON; or, from a parser that knows,
+    its value (``Assigned``, ``Appended`` with a path, ``Completed``).
     Garbage is no error: what cannot be told is not said, and ``parse``, which sees the whole, has the last word.
     ``feed`` after ``finish`` raises ``RuntimeError``; ``finish`` again gives nothing.
     """
