@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fieldstream.events import Path
 from fieldstream.terminal.json_text import JsonText
-from fieldstream.terminal.value import Draft
+from fieldstream.fields import Draft
 
 Step = tuple[Path, str | None, Any]
 
@@ -45,7 +45,7 @@ def test_what_comes_out_is_the_value_as_json(value: Any) -> None:
     for path, text, known in deltas(value):
         if text is None:
             out += growing.set(path, known)
-            draft.set(path, known)
+            draft.assign(path, known)
         else:
             out += growing.append(path, text)
             draft.append(path, text)

@@ -13,6 +13,7 @@ from fieldstream.fields.changes import (
     Written,
 )
 from fieldstream.fields.chat import ChatParser
+from fieldstream.fields.draft import Draft
 from fieldstream.fields.json import JsonParser
 from fieldstream.fields.xml import XmlParser
 
@@ -23,6 +24,7 @@ __all__ = [
     "ChatParser",
     "Closed",
     "Completed",
+    "Draft",
     "FieldParser",
     "Fields",
     "JsonParser",

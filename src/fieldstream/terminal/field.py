@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from fieldstream.events import UNSET, FieldDelta, FieldKind, Path, ResetReason
-from fieldstream.terminal.value import Draft, as_json, as_text
+from fieldstream.fields import Draft
+from fieldstream.terminal.value import as_json, as_text
 
 
 @dataclass(slots=True)
@@ -58,12 +59,12 @@ class FieldView:
         if self.draft is None:
             self.draft = Draft()
             if self.pieces:
-                self.draft.set((), "".join(self.pieces))
+                self.draft.assign((), "".join(self.pieces))
             self._clear()
         if delta.text is not None:
             self.draft.append(delta.path, delta.text)
         else:
-            self.draft.set(delta.path, delta.value)
+            self.draft.assign(delta.path, delta.value)
 
     def withdraw(self, reason: ResetReason, path: Path) -> None:
         """Take back what was shown at this path."""

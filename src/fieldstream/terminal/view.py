@@ -24,7 +24,7 @@ from fieldstream.events import (
     Status,
 )
 from fieldstream.terminal.call import CallView
-from fieldstream.terminal.value import Draft
+from fieldstream.fields import Draft
 
 
 @dataclass(slots=True)
@@ -137,4 +137,4 @@ class View:
                 known.pieces = [each.value]
             elif each.value is not UNSET:
                 known.draft = Draft()
-                known.draft.set((), each.value)
+                known.draft.assign((), each.value)

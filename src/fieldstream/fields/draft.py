@@ -1,0 +1,164 @@
+"""A value while it grows: what was shown of it, and what leads from there to what it turned out to be."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any, cast
+
+from fieldstream.events import UNSET, Path
+from fieldstream.fields.changes import Appended, Assigned, Change, Withdrawn
+
+
+class Draft:
+    """Deltas go in, and what they make can be looked at any time.
+
+    The text that is growing is kept in pieces, so that it costs no more than its length.
+    """
+
+    __slots__ = ("_at", "_pieces", "_root")
+
+    def __init__(self, value: Any = UNSET) -> None:
+        self._root: Any = value
+        self._at: Path | None = None
+        self._pieces: list[str] = []
+
+    @property
+    def value(self) -> Any:
+        """The value so far; ``UNSET`` before there is any. It is live: later deltas may change it."""
+        self._settle()
+        return self._root
+
+    @property
+    def blank(self) -> bool:
+        """Whether there is nothing yet."""
+        return self._root is UNSET and self._at is None
+
+    def append(self, path: Path, text: str) -> None:
+        """More of the text at this path."""
+        if path != self._at:
+            self._settle()
+            known = value_at(self._root, path)
+            self._at, self._pieces = path, [known] if isinstance(known, str) else []
+        self._pieces.append(text)
+
+    def assign(self, path: Path, value: Any) -> None:
+        """The value at this path is this one."""
+        self._settle()
+        # Events are shared: what they hold must not grow.
+        self._put(path, copy.deepcopy(value) if isinstance(value, dict | list) else value)
+
+    def withdraw(self, path: Path) -> Any:
+        """Forget what is at this path, and in a list what follows it; gives what it was."""
+        self._settle()
+        known = value_at(self._root, path)
+        if not path:
+            self._root = UNSET
+            return known
+        holder, key = value_at(self._root, path[:-1]), path[-1]
+        if isinstance(holder, dict):
+            cast("dict[Any, Any]", holder).pop(key, None)
+        elif isinstance(holder, list) and isinstance(key, int):
+            del cast("list[Any]", holder)[key:]
+        return known
+
+    def _settle(self) -> None:
+        if self._at is not None:
+            self._put(self._at, "".join(self._pieces))
+            self._at, self._pieces = None, []
+
+    def _put(self, path: Path, value: Any) -> None:
+        if not path:
+            self._root = value
+            return
+        holder, key = value_at(self._root, path[:-1]), path[-1]
+        if isinstance(holder, dict):
+            holder[key] = value
+        elif isinstance(holder, list) and isinstance(key, int):
+            items = cast("list[Any]", holder)
+            items += [None] * (key + 1 - len(items))
+            items[key] = value
+
+
+def value_at(value: Any, path: Path) -> Any:
+    """What is at this path; ``UNSET`` where there is nothing."""
+    for key in path:
+        try:
+            value = value[key]
+        except (KeyError, IndexError, TypeError):
+            return UNSET
+    return value
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: for Python 1 equals true, and no NaN equals another."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, list):
+        items = cast("list[Any]", one)
+        return len(items) == len(other) and all(map(alike, items, other))
+    if isinstance(one, dict):
+        members = cast("dict[Any, Any]", one)
+        return members.keys() == other.keys() and all(alike(value, other[key]) for key, value in members.items())
+    return one == other or (one != one and other != other)
+
+
+def corrections(field: str, shown: Any, value: Any, *, ended: bool = False) -> list[Change]:
+    """What leads from what was shown of a field to its value: what is missing is added, what is wrong put right.
+
+    A text is appended to, or assigned anew as any scalar; anything larger that is wrong is withdrawn first. A field that
+    has ``ended`` is open again only after something was withdrawn, so that comes first.
+    """
+    changes = list(_corrections(field, shown, value, ()))
+    if not ended or not changes or isinstance(changes[0], Withdrawn):
+        return changes
+    path = _path(changes[0])
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    if path and value_at(shown, path) is UNSET:
+        path = path[:-1]
+        while path and isinstance(path[-1], int):
+            path = path[:-1]
+    anew: list[Change] = [Withdrawn(field, path=path), Assigned(field, value_at(value, path), path)]
+    return anew + [change for change in changes if _path(change)[: len(path)] != path]
+
+
+def _path(change: Change) -> Path:
+    return change.path if isinstance(change, Appended | Assigned | Withdrawn) else ()
+
+
+def _corrections(field: str, shown: Any, value: Any, path: Path) -> Iterator[Change]:
+    if shown is UNSET:
+        yield Assigned(field, value, path)
+    elif isinstance(shown, dict) and isinstance(value, dict):
+        members = cast("dict[str, Any]", shown)
+        final = cast("dict[str, Any]", value)
+        for key in members:
+            if key not in final:
+                yield Withdrawn(field, path=(*path, key))
+        for key, member in final.items():
+            yield from _corrections(field, members.get(key, UNSET), member, (*path, key))
+    elif isinstance(shown, list) and isinstance(value, list):
+        items = cast("list[Any]", shown)
+        final_items = cast("list[Any]", value)
+        kept = 0
+        while kept < min(len(items), len(final_items)) and _fits(items[kept], final_items[kept]):
+            kept += 1
+        for index in range(len(items) - 1, kept - 1, -1):
+            yield Withdrawn(field, path=(*path, index))
+        for index in range(kept):
+            yield from _corrections(field, items[index], final_items[index], (*path, index))
+        for index in range(kept, len(final_items)):
+            yield Assigned(field, final_items[index], (*path, index))
+    elif isinstance(shown, str) and isinstance(value, str) and value.startswith(shown):
+        if len(value) > len(shown):
+            yield Appended(field, value[len(shown) :], path)
+    elif not alike(shown, value):
+        if not _fits(shown, value):
+            yield Withdrawn(field, path=path)
+        yield Assigned(field, value, path)
+
+
+def _fits(shown: Any, value: Any) -> bool:
+    """Whether the one can become the other where it stands."""
+    if isinstance(shown, dict | list) or isinstance(value, dict | list):
+        return type(shown) is type(value)
+    return True
