@@ -3,6 +3,7 @@
 #   make test PYTHON=python3.12      with this interpreter (once made, VENV keeps its own: see `make clean`)
 #   make test TESTS="tests/log -x"   these tests, and any of pytest's options
 #   make test JOBS=4                 in so many processes
+#   make test-newest                 with the newest DSPy only; test-oldest likewise
 
 VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
@@ -13,10 +14,13 @@ export PYTHON
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
+OLDEST := .venv-oldest
+OLDEST_TEST := $(OLDEST)/.installed-test
 CODE := $(wildcard src tests benchmarks examples)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test tests-alone test-oldest check format bench lock clean
+.NOTPARALLEL:
+.PHONY: help demo test test-newest test-oldest check format bench lock clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -24,15 +28,16 @@ help: ## Show what there is
 demo: $(RUNTIME) ## Watch a program stream in the terminal: no key, no network
 	@$(BIN)/fieldstream demo
 
-test: check tests-alone ## Check and test everything
+test: check test-newest test-oldest ## Check everything, and test it with the newest and with the oldest DSPy
+	@echo "Tested with:"
+	@$(BIN)/python -m tests.support.versions
+	@$(OLDEST)/bin/python -m tests.support.versions
 
-tests-alone: $(DEV)
-	@$(BIN)/python -c 'import platform as p; from importlib.metadata import version as v; print( \
-	"Python", p.python_version(), "| DSPy", v("dspy"), "| LiteLLM", v("litellm"), "|", p.system(), p.machine(), flush=True)'
+test-newest: $(DEV)
 	$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
 
-test-oldest: ## Test with the oldest DSPy that we support
-	$(MAKE) VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt tests-alone
+test-oldest: $(OLDEST_TEST)
+	$(OLDEST)/bin/python -m pytest -n $(JOBS) $(TESTS)
 
 check: $(DEV) ## Check style, types and architecture
 	$(BIN)/ruff check $(CODE)
@@ -51,7 +56,7 @@ lock: $(DEV) ## Renew the constraints: the newest of everything, and with the ol
 	scripts/lock $(BIN)/python
 
 clean: ## Remove what make has made
-	rm -rf .venv .venv-oldest build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv $(OLDEST) build dist .pytest_cache .ruff_cache .hypothesis
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): pyproject.toml $(CONSTRAINTS) scripts/setup
@@ -59,5 +64,9 @@ $(RUNTIME): pyproject.toml $(CONSTRAINTS) scripts/setup
 	@touch $@
 
 $(DEV): pyproject.toml $(CONSTRAINTS) scripts/setup
-	scripts/setup $(VENV) $(CONSTRAINTS) terminal,dev
+	scripts/setup $(VENV) $(CONSTRAINTS) dev
 	@touch $@ $(RUNTIME)
+
+$(OLDEST_TEST): pyproject.toml constraints-oldest.txt scripts/setup
+	scripts/setup $(OLDEST) constraints-oldest.txt terminal,test
+	@touch $@

@@ -1,14 +1,22 @@
-"""What every test stands on: Hypothesis's profiles, a DSPy without a memory, and no silent skip on CI."""
+"""What every test stands on: Hypothesis's profiles, a DSPy without a memory, no silent skip on CI; and which DSPy it is.
+
+A test of what only some versions of DSPy have is marked ``@pytest.mark.dspy(">=3.4")``. With another one it is not run,
+and the summary counts it.
+"""
 
 import atexit
 import os
 import shutil
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.versions import dspy_fits, versions
 
 ON_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
@@ -45,6 +53,48 @@ def _dspy_forgets(_dspy_without_disk_cache: None) -> Iterator[None]:
     cache.reset_memory_cache()
     yield
     dspy.cache = cache  # pyright: ignore[reportAttributeAccessIssue]
+
+
+_not_for_this_dspy = pytest.StashKey[Counter[str]]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.stash[_not_for_this_dspy] = Counter()
+    if (reporter := session.config.pluginmanager.get_plugin("terminalreporter")) is not None:
+        reporter.write_line(versions())
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take away what is of another version of DSPy, and count it."""
+    counts = config.stash[_not_for_this_dspy]
+    counts.clear()
+    others: list[pytest.Item] = []
+    for item in items:
+        needs = [str(mark.args[0]) for mark in item.iter_markers("dspy") if not dspy_fits(str(mark.args[0]))]
+        if needs:
+            others.append(item)
+            counts[needs[0]] += 1
+    if others:
+        items[:] = [item for item in items if item not in set(others)]
+        config.hook.pytest_deselected(items=others)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (output := getattr(session.config, "workeroutput", None)) is not None:  # a process of pytest-xdist
+        output["not_for_this_dspy"] = dict(session.config.stash[_not_for_this_dspy])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    # Each process has collected all tests.
+    node.config.stash[_not_for_this_dspy] |= Counter(getattr(node, "workeroutput", {}).get("not_for_this_dspy", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    terminalreporter.section("versions")
+    terminalreporter.write_line(versions())
+    for needed, count in sorted(config.stash[_not_for_this_dspy].items()):
+        terminalreporter.write_line(f"not run: {count} test{'s' * (count > 1)} of what only DSPy {needed} has")
 
 
 @pytest.hookimpl(wrapper=True)
