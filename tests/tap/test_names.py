@@ -109,6 +109,67 @@ def test_a_copy_has_the_name_of_its_original() -> None:
     assert names.of(program.inner.deepcopy()) == "inner"
 
 
+def test_a_copy_of_the_program_has_its_names() -> None:
+    program = Outer()
+    names = Names(program, {})
+    copied = program.deepcopy()
+    assert names.of(copied) == "Outer"
+    assert names.of(copied.inner.many[1]) == "inner.many[1]"
+    predictor = dspy.Predict("question -> answer")
+    assert Names(predictor, {}).of(predictor.deepcopy()) == "self"
+
+
+def test_two_of_the_same_signature_and_their_copies() -> None:
+    class Twins(dspy.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one = dspy.Predict(signature)
+            self.other = dspy.Predict(signature)
+
+    signature: Any = dspy.Predict("question -> answer").signature
+    program = Twins()
+    names = Names(program, {})
+    assert names.of(program.other.deepcopy()) == "other"
+    assert names.of(program.one.reset_copy()) == "one"
+    assert names.of(dspy.Predict(signature)) == "Predict"
+
+
+def test_a_copy_of_a_copy_that_got_another_signature() -> None:
+    program = Outer()
+    names = Names(program, {})
+    copied: Any = program.cot.deepcopy()
+    copied.predict.signature = copied.predict.signature.with_instructions("Be short.")
+    assert names.of(copied.predict) == "cot.predict"
+    assert names.of(copied.deepcopy().predict) == "cot.predict"
+
+
+def test_a_copy_of_what_a_program_made_on_its_way() -> None:
+    names = Names(Outer(), {})
+    made = dspy.ChainOfThought("a -> b")
+    assert names.of(made.predict) == "Predict"
+    assert names.of(made) == "ChainOfThought"
+    assert names.of(made.deepcopy().predict) == "Predict"
+
+
+def test_a_copy_in_which_something_was_added() -> None:
+    program = Outer()
+    names = Names(program, {})
+    copied: Any = program.cot.deepcopy()
+    copied.more = dspy.Predict("x -> y")
+    assert names.of(copied) == "ChainOfThought"
+    assert names.of(copied.more) == "ChainOfThought.more"
+    original: Any = program.cot
+    original.more = dspy.Predict("x -> y")
+    assert names.of(original.deepcopy()) == "ChainOfThought"
+
+
+def test_a_copy_of_a_module_that_names_its_predictors_itself() -> None:
+    program = Named()
+    names = Names(program, {})
+    [(_, predictor)] = program.deepcopy().named_predictors()
+    assert names.of(predictor) == "mine"
+
+
 def test_modules_that_hold_each_other() -> None:
     program: Any = Outer()
     program.inner.up = program
