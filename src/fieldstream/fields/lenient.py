@@ -1,0 +1,683 @@
+r"""JSON, and what models write instead of it, in pieces: an incremental tokenizer as tolerant as DSPy's parsing.
+
+DSPy reads such a text by ``json.loads``, else by ``json_repair``, else by ``ast.literal_eval``, else it is a string.
+
+Rules of this file: what is valid is told as ``json.loads`` reads it. What is not is told as ``json_repair`` would
+read it, as far as that can be known without reading on. A wrong guess is the caller's to correct; nothing is an error.
+From the first damage on, escapes and ends of strings are those of ``json_repair``. Blanks are told with what follows
+them, since ``json_repair`` strips an unfinished string.
+
+===========  =========================================================  =========================
+state        what may come                                              where it leads
+===========  =========================================================  =========================
+``prose``    anything before a container; a string, if it is first      ``item``, ``member``, ...
+``paren``    after ``(`` in prose: what makes it a tuple                ``item``, ``prose``
+``item``     a value, or the end of an array                            by its kind
+``member``   a key, or the end of an object                             ``string``, ``label``
+``next``     after a value: ``,``, the container's end, or more of it   by its kind
+``key``      after ``,`` in an object: a key, or the end                ``string``, ``label``
+``value``    after ``:``, or after ``,`` in an array: a value           by its kind
+``string``   the rest of a string, or of a key in quotes                ``quote``
+``quote``    what tells whether a quote ends its string                 ``next``, ``colon``, back
+``doubt``    ... and that ``,`` after it                                ``next``, ``string``
+``label``    the rest of a key without quotes                           ``colon``
+``colon``    ``:``, or what stands in its place                         ``value``
+``word``     the rest of a number, a name (``true``), or a first word   ``next``, ``bare``
+``bare``     the rest of a string without quotes                        ``next``
+``comment``  the rest of a comment                                      where it came from
+``over``     nothing: the outermost value has ended
+``lost``     nothing: this cannot be told in pieces
+===========  =========================================================  =========================
+"""
+
+import ast
+import json
+import json.decoder
+import re
+from collections.abc import Callable
+from typing import Any, Final, Literal, Protocol, TypeAlias, cast
+
+Kind: TypeAlias = Literal["{", "[", '"']
+"""A value's kind: an object, an array (or a tuple), or a string."""
+
+Scalar: TypeAlias = int | float | bool | None
+
+Outside: TypeAlias = Literal["prose", "paren", "comment", "over", "lost"]
+Structure: TypeAlias = Literal["item", "member", "next", "key", "value", "colon"]
+Inside: TypeAlias = Literal["string", "quote", "doubt", "label", "word", "bare"]
+State: TypeAlias = Outside | Structure | Inside
+"""Where the tokenizer stands: see the table above."""
+
+_QUOTES: Final = {'"': '"', "'": "'", "“": "”", "”": '"'}
+_CLOSES: Final = {"{": "}", "[": "]", "(": ")", "(,": ")", "{,": "}"}
+_NAMES: Final = {"true": True, "false": False, "null": None, "none": None}
+_STARTS: Final = "-0123456789tfnNI"
+_AS_JSON: Final = {
+    "item": '{["]' + _STARTS,
+    "member": '"}',
+    "next": ",]}",
+    "key": '"',
+    "value": '{["' + _STARTS,
+    "colon": ":",
+}
+_SHORT: Final = dict(zip("tnrb\\\"'“”„", "\t\n\r\b\\\"'“”„", strict=True))
+
+_JSON_SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|NaN|-?Infinity")
+_PYTHON_SCALAR = re.compile(
+    r"""[ \t]*(?:'(?:[^'\\\n\r\0]|\\(?:[\\'"abfnrtv]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}))*+'|True|False|None"""
+    r"""|[-+]?[0-9][0-9_.]*+(?:[eE][-+]?[0-9]+)?)\s*"""
+)
+_NUMBER = re.compile(r"[-.0-9](?:[-.0-9/_,]|[eE]\+?)*+")
+_BEGINS = re.compile(r'[{\[("/#]')
+_LINE_END = re.compile(r"[\n\r]")
+_HASH_ENDS = {
+    (array, member): re.compile(r"[\n\r" + r"\]" * array + "}" * member + "]")
+    for array in (False, True)
+    for member in (False, True)
+}
+_BLOCK_END = re.compile(r"\*/")
+_PARTIAL_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{0,3})?\Z")
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+
+
+def _all(pattern: str) -> Callable[[str, int], re.Match[str]]:
+    """A pattern that always matches, if only nothing."""
+    return re.compile(f"(?:{pattern})*+", re.DOTALL).match  # pyright: ignore[reportReturnType]
+
+
+_blank = _all(r"\s")
+_word = _all(r'[^\s,\]})"]')
+_label = _all(r"[^\s:,}]")
+_bare_member = _all(r'[^,}"]')
+_bare_item = _all(r'[^,\]"]')
+_json_run = _all(r'[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})')
+_json_unescape = cast("Callable[[str, int], tuple[str, int]]", cast("Any", json.decoder).scanstring)
+_ANY_ESCAPE = r"\\(?:[^ux]|u(?:[0-9A-Fa-f]{4}|(?![0-9A-Fa-f]{0,3}\Z))|x(?:[0-9A-Fa-f]{2}|(?![0-9A-Fa-f]?\Z)))"
+_run = {quote: _all(rf"[^{quote}\\]++|{_ANY_ESCAPE}") for quote in ('"', "'", "”")}
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    digits = escape[1] or escape[2]
+    return chr(int(digits, 16)) if digits else _SHORT.get(escape[3], escape[0])
+
+
+class LenientListener(Protocol):
+    """Is told what a text says, in order."""
+
+    def key(self, name: str) -> None:
+        """The next value is the member ``name`` of the innermost object."""
+        ...
+
+    def begin(self, kind: Kind) -> None:
+        """An object, an array or a string begins."""
+        ...
+
+    def text(self, part: str) -> None:
+        """More of the innermost value, a string: free of escapes, and never empty."""
+        ...
+
+    def end(self, kind: Kind) -> None:
+        """The innermost value ended."""
+        ...
+
+    def scalar(self, value: Scalar) -> None:
+        """A value that is whole at once: a number, a truth value or nothing."""
+        ...
+
+
+class LenientTokenizer:
+    """Reads one value, in any split."""
+
+    __slots__ = (
+        *("_arrays", "_back", "_comment_end", "_first", "_fresh", "_gap", "_held", "_inner", "_last", "_listener"),
+        *("_name", "_named", "_parts", "_quote", "_quoted", "_said", "_stack", "_strict", "_tail", "_unsure", "state"),
+    )
+
+    def __init__(self, listener: LenientListener) -> None:
+        self.state: State = "prose"
+        self._listener = listener
+        self._stack: list[str] = []  # what is open: "{", "[", "(", "(," (surely a tuple), "{," (surely a set)
+        self._arrays = 0  # how many of these are no objects
+        self._strict = True  # no damage so far
+        self._unsure = False  # the innermost object may still be a set: its beginning is not told yet
+        self._last = ""  # the character that ended a value, if nothing stands between
+        self._held = ""  # characters that do not yet say what they mean
+        self._parts: list[str] = []  # of prose, a key, a word
+        # A string:
+        self._quote = '"'  # what ends it
+        self._named = False  # it is a key
+        self._said = False  # it has characters
+        self._inner = False  # a quotation began in it
+        self._tail: list[str] = []  # blanks at its present end
+        self._gap: list[str] = []  # what follows a quote that may end it
+        # A key that waits for its colon:
+        self._name = ""
+        self._quoted = False
+        # Prose and comments:
+        self._first = True  # nothing but blanks so far
+        self._fresh = True  # nothing but blanks in this line
+        self._comment_end = _LINE_END
+        self._back: State = "prose"
+
+    @property
+    def over(self) -> bool:
+        """Whether the outermost value has ended."""
+        return self.state == "over"
+
+    @property
+    def lost(self) -> bool:
+        """Whether nothing more can be told."""
+        return self.state == "lost"
+
+    def feed(self, text: str) -> None:
+        """Read on."""
+        if self._held:
+            text = self._held + text
+            self._held = ""
+        at = 0
+        while at < len(text):
+            match self.state:
+                case "string":
+                    at = self._read_string(text, at)
+                case "quote" | "doubt":
+                    at = self._read_quote(text, at)
+                case "label":
+                    at = self._read_label(text, at)
+                case "word":
+                    at = self._read_word(text, at)
+                case "bare":
+                    at = self._read_bare(text, at)
+                case "comment":
+                    at = self._read_comment(text, at)
+                case "prose":
+                    at = self._read_prose(text, at)
+                case "paren":
+                    at = self._read_paren(text, at)
+                case "over" | "lost":
+                    return
+                case _:
+                    at = self._read_structure(text, at)
+
+    def finish(self) -> None:
+        """The text is over: what is open ends as it does for ``json_repair``. More calls do nothing."""
+        held, self._held = self._held, ""
+        if self.state == "over" or self.state == "lost":
+            return
+        if not self._stack:
+            self._finish_outside(held)
+            return
+        match self.state:
+            case "string":
+                self._say(_ESCAPE.sub(_unescaped, held))
+                self._end_string(whole=False)
+            case "quote":
+                self._end_string()
+            case "doubt":
+                self._resume_string()
+                self._end_string(whole=False)
+            case "label":
+                self._name = "".join(self._parts)
+                self._quoted = False
+                self.state = "colon"
+            case "word":
+                self._tell_word("".join(self._parts), "")
+            case "bare":
+                self._tell_string("".join(self._parts).rstrip())
+            case "value" if self._stack[-1] == "{":
+                self._tell_string("")
+            case _:
+                pass
+        if self.state == "colon" and self._unsure:
+            self._begin_set("")
+        while self._stack:
+            self._close()
+
+    # Between strings and words
+
+    def _read_structure(self, text: str, at: int) -> int:
+        char = text[at]
+        last, self._last = self._last, ""
+        if char.isspace():
+            return _blank(text, at).end()
+        state = self.state
+        if self._strict and char not in _AS_JSON[state]:
+            self._strict = False
+        if char == "#" or char == "/":
+            return self._begin_comment(text, at)
+        if state == "colon":
+            return self._read_colon(char, at)
+        top = self._stack[-1]
+        in_object = top == "{"
+        if char == "]" or char == "}" or char == ")":
+            return self._read_closer(char, at, last)
+        if char == ",":
+            if in_object and state == "value":
+                self._tell_string("")
+            if top == "(":
+                self._stack[-1] = "(,"
+            self._last = last and char
+            self.state = "key" if in_object else "value"
+        elif in_object and state != "value":
+            if char in _QUOTES:
+                self._begin_string(char, named=True)
+            elif char.isalnum():
+                self._parts = []
+                self.state = "label"
+                return at
+            elif char == "[":
+                self.state = "lost"  # rows without an array
+        elif char in _QUOTES:
+            self._listener.begin('"')
+            self._begin_string(char, named=False)
+        elif char == "{" or char == "[" or char == "(":
+            self._open(char)
+        elif char.isalnum() or char == "-" or char == ".":
+            self._parts = []
+            self.state = "word"
+            return at
+        return at + 1
+
+    def _read_closer(self, char: str, at: int, last: str) -> int:
+        top = self._stack[-1]
+        if top == "{":
+            if char == "]" and self._arrays and last:
+                self._close()
+                return at
+            if char != "}":
+                return at + 1
+            if self.state == "value":
+                self._tell_string("")
+        elif char == "}":
+            if last == "}":
+                return at + 1
+        elif char != _CLOSES[top]:
+            return at + 1
+        if char != _CLOSES[top]:
+            self._strict = False
+        self._close()
+        self._last = char
+        return at + 1
+
+    def _read_colon(self, char: str, at: int) -> int:
+        if char != ":":
+            if self._unsure and char in ",}":
+                self._begin_set(char)
+                return at
+            if char in ",}" or not self._quoted:
+                self.state = "key"
+                return at
+        self._tell_object()
+        self._listener.key(self._name)
+        self.state = "value"
+        return at + 1
+
+    def _open(self, char: str) -> None:
+        self._stack.append(char)
+        if char == "{":
+            self._unsure = True
+            self.state = "member"
+        else:
+            self._listener.begin("[")
+            self._arrays += 1
+            self.state = "item"
+
+    def _tell_object(self) -> None:
+        if self._unsure:
+            self._unsure = False
+            self._listener.begin("{")
+
+    def _begin_set(self, char: str) -> None:
+        self._unsure = False
+        self._stack[-1] = "{,"
+        self._arrays += 1
+        self._listener.begin("[")
+        if self._quoted:
+            self._tell_string(self._name)
+        else:
+            self._tell_word(self._name, char)
+
+    def _close(self) -> None:
+        top = self._stack.pop()
+        if top == "(" and self.state == "next":
+            self._stack.clear()
+            self.state = "lost"  # no tuple, but a value in parentheses
+        elif top == "{":
+            self._tell_object()
+            self._listener.end("{")
+            self._after()
+        else:
+            self._arrays -= 1
+            self._listener.end("[")
+            self._after()
+
+    def _after(self) -> None:
+        self.state = "next" if self._stack else "over"
+
+    def _tell_string(self, text: str) -> None:
+        self._listener.begin('"')
+        if text:
+            self._listener.text(text)
+        self._listener.end('"')
+        self._after()
+
+    # Strings
+
+    def _begin_string(self, char: str, *, named: bool) -> None:
+        self._quote = _QUOTES[char]
+        self._named = named
+        self._said = self._inner = False
+        self._parts = []
+        self.state = "string"
+
+    def _read_string(self, text: str, at: int) -> int:
+        if self._strict:
+            end = _json_run(text, at).end()
+            raw = text[at:end]
+            part = _json_unescape(raw + '"', 0)[0] if "\\" in raw else raw
+            if end == len(text) or (text[end] == "\\" and _PARTIAL_ESCAPE.match(text, end)):
+                # An escaped high surrogate is half a character if the next escape is a low one.
+                if part and "\ud800" <= part[-1] <= "\udbff" and raw[-1] != part[-1]:
+                    part = part[:-1]
+                    end -= 6
+                self._held = text[end:]
+                self._say(part)
+                return len(text)
+            self._say(part)
+            if text[end] != '"':
+                self._strict = False
+                if not self._stack:
+                    self.state = "lost"
+                return end
+        else:
+            end = _run[self._quote](text, at).end()
+            raw = text[at:end]
+            self._say(_ESCAPE.sub(_unescaped, raw) if "\\" in raw else raw)
+            if end == len(text):
+                return end
+            if text[end] == "\\":
+                self._held = text[end:]
+                return len(text)
+        if self._stack:
+            self.state = "quote"
+        else:
+            self._end_string()
+        return end + 1
+
+    def _say(self, part: str) -> None:
+        """More of the string."""
+        if not part:
+            return
+        self._said = True
+        if self._named:
+            self._parts.append(part)
+            return
+        if part[-1].isspace():
+            told = part.rstrip()
+            rest = part[len(told) :]
+        else:
+            told, rest = part, ""
+        if told and self._tail:
+            told = "".join(self._tail) + told
+            self._tail = []
+        if rest:
+            self._tail.append(rest)
+        if told:
+            self._listener.text(told)
+
+    def _end_string(self, *, whole: bool = True) -> None:
+        self._gap = []
+        if self._named:
+            self._name = "".join(self._parts)
+            self._quoted = True
+            self.state = "colon"
+            return
+        if self._tail:
+            tail = "".join(self._tail)
+            self._tail = []
+            if whole and (self._strict or tail[-1] != "\n"):
+                self._listener.text(tail)
+        self._listener.end('"')
+        self._after()
+        self._last = '"'
+
+    def _read_quote(self, text: str, at: int) -> int:
+        """What follows a quote tells whether it ends the string."""
+        end = _blank(text, at).end()
+        if end > at:
+            self._gap.append(text[at:end])
+            self._last = ""
+        if end == len(text):
+            return end
+        char = text[end]
+        if char == "/" and end + 1 == len(text):
+            self._held = char
+            return end + 1
+        top = self._stack[-1]
+        if self._named:
+            ends = char in ":,}" or char in _QUOTES
+        elif self.state == "doubt":
+            ends = char in _QUOTES
+        elif self._inner:
+            if top == "{" and char == ",":
+                self._gap.append(char)
+                self.state = "doubt"
+                return end + 1
+            ends = False
+        elif char == ":" and top != "{":
+            self.state = "lost"  # an object without its brace
+            return end
+        else:
+            ends = char in ",]}#" or char in _QUOTES or text.startswith(("//", "/*"), end)
+            ends = ends or (char == ")" and top[0] == "(")
+        if not ends:
+            self._resume_string()
+        elif self.state == "doubt":
+            self._end_string()
+            self.state = "key"
+        else:
+            blank = bool(self._gap)
+            self._end_string()
+            if blank:
+                self._last = ""
+        return end
+
+    def _resume_string(self) -> None:
+        """The quote did not end the string."""
+        self._strict = False
+        if self._said or self._named or self._stack[-1] == "{":
+            self._say(self._quote)
+            self._inner = not self._inner
+        self._say("".join(self._gap))
+        self._gap = []
+        self.state = "string"
+
+    # Words: numbers, names, and strings without quotes
+
+    def _read_label(self, text: str, at: int) -> int:
+        end = _label(text, at).end()
+        self._parts.append(text[at:end])
+        if end < len(text):
+            self._name = "".join(self._parts)
+            self._quoted = False
+            self.state = "colon"
+        return end
+
+    def _read_word(self, text: str, at: int) -> int:
+        end = _word(text, at).end()
+        if end > at:
+            self._parts.append(text[at:end])
+        if end == len(text):
+            return end
+        char = text[end]
+        if char == "," and self._stack[-1] == "{" and self._parts[0][0] in "-.0123456789":
+            # In an object, `json_repair` takes "1,000" for one word.
+            if end + 1 == len(text):
+                self._held = char
+                return end + 1
+            if text[end + 1].isdigit():
+                self._parts.append(char)
+                return end + 1
+        self._tell_word("".join(self._parts), char)
+        return end
+
+    def _read_bare(self, text: str, at: int) -> int:
+        end = (_bare_member if self._stack[-1] == "{" else _bare_item)(text, at).end()
+        if end > at:
+            self._parts.append(text[at:end])
+        if end == len(text):
+            return end
+        self._tell_string("".join(self._parts).rstrip())
+        return end + (text[end] == '"')
+
+    def _tell_word(self, word: str, char: str) -> None:
+        """Tell what this word means before this character; or take it for the first one of a string."""
+        literal = word
+        if self._strict and _JSON_SCALAR.fullmatch(word):
+            try:
+                self._tell_scalar(json.loads(word))
+            except ValueError:  # too many digits
+                self._tell_string(word)
+            return
+        self._strict = False
+        if word.lower() in _NAMES and (not char or char.isspace() or char in ",)]}"):
+            self._tell_scalar(_NAMES[word.lower()])
+            return
+        found = _NUMBER.match(word)
+        if found and not word[found.end() : found.end() + 1].isalpha():
+            literal = found[0].replace("_", "")
+            if literal[-1:] in tuple("+-eE/,"):
+                literal = literal[:-1]
+            if "," not in literal:
+                try:
+                    self._tell_scalar(float(literal) if re.search("[.eE]", literal) else int(literal))
+                except ValueError:
+                    pass
+                else:
+                    return
+            if self._stack[-1] != "{" and literal in ("", "..."):
+                self.state = "next"
+            else:
+                self._tell_string(literal)
+            return
+        literal = word.lstrip("-.")
+        if char and char not in ',]}"':
+            self._parts = [literal]
+            self.state = "bare"
+        else:
+            self._tell_string(literal)
+
+    def _tell_scalar(self, value: Scalar) -> None:
+        self._listener.scalar(value)
+        self._after()
+        self._last = "0"
+
+    # Outside of the value, and comments
+
+    def _read_prose(self, text: str, at: int) -> int:
+        found = _BEGINS.search(text, at)
+        end = found.start() if found else len(text)
+        between = text[at:end]
+        if between:
+            self._parts.append(between)
+            line = max(between.rfind("\n"), between.rfind("\r")) + 1
+            blank = not between[line:].strip()
+            self._first = self._first and not between.strip()
+            self._fresh = blank if line else self._fresh and blank
+        if not found:
+            return end
+        char = text[end]
+        if char == "{" or char == "[":
+            self._parts = []
+            self._open(char)
+            return end + 1
+        if char == '"' and self._first:
+            self._listener.begin(char)
+            self._begin_string(char, named=False)
+            return end + 1
+        if char == "/" or char == "#":
+            self._first = False
+            return self._begin_comment(text, end)
+        self._parts.append(char)
+        if char == "(" and self._fresh:
+            self.state = "paren"
+        self._first = self._fresh = False
+        return end + 1
+
+    def _read_paren(self, text: str, at: int) -> int:
+        """``json_repair`` looks for tuples at the beginning of a line, and at their first character."""
+        end = _blank(text, at).end()
+        self._parts.append(text[at:end])
+        if end == len(text):
+            return end
+        begins = text[end : end + 5].lower()
+        if begins[0] in "){[(-.“”\"'" or begins[0].isdigit() or begins.startswith(("true", "null", "none", "false")):
+            self._parts = []
+            self._strict = False
+            self._open("(")
+        elif end + len(begins) == len(text) and any(name.startswith(begins) for name in _NAMES):
+            self._held = begins
+            return len(text)
+        else:
+            self.state = "prose"
+        return end
+
+    def _begin_comment(self, text: str, at: int) -> int:
+        """Read a comment's first characters, or a stray slash."""
+        char = text[at]
+        mark = text[at : at + 2]
+        if mark == "/":
+            self._held = mark
+            return at + 1
+        if char == "#":
+            objects = len(self._stack) - self._arrays
+            if objects and self._stack[-1] == "{" and self.state != "value":
+                objects -= 1
+            self._comment_end = _HASH_ENDS[bool(self._arrays), bool(objects)]
+            mark = char
+        elif mark == "//":
+            self._comment_end = _LINE_END
+        elif mark == "/*":
+            self._comment_end = _BLOCK_END
+        else:
+            mark = char
+        if not self._stack:
+            self._parts.append(mark)
+        if mark != "/":
+            self._back = self.state
+            self.state = "comment"
+        return at + len(mark)
+
+    def _read_comment(self, text: str, at: int) -> int:
+        found = self._comment_end.search(text, at)
+        block = self._comment_end is _BLOCK_END
+        if found:
+            end = found.end() if block else found.start()
+            self.state = self._back
+        else:
+            end = len(text)
+            if block and text[-1] == "*":
+                self._held = "*"
+                text = text[:-1]
+        if not self._stack:
+            self._parts.append(text[at:end])
+        return end
+
+    def _finish_outside(self, held: str) -> None:
+        """A string that lacks its end, or no container at all."""
+        if self.state == "string":
+            self.state = "lost"
+            return
+        text = "".join(self._parts) + held
+        stripped = text.strip(" \t\n\r")
+        value: object = text
+        try:
+            if _JSON_SCALAR.fullmatch(stripped):
+                value = json.loads(stripped)
+            elif _PYTHON_SCALAR.fullmatch(text):
+                value = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            pass
+        if isinstance(value, str):
+            self._tell_string(value)
+        else:
+            self._tell_scalar(cast("Scalar", value))

@@ -1,0 +1,183 @@
+"""What is valid is told as ``json.loads`` reads it; the rest as DSPy's parsing does, as often as one can know."""
+
+import ast
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import json_repair
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fieldstream.fields.lenient import Kind, LenientTokenizer, Scalar
+from tests.fields.helpers import cpu_ratio, every_split, split_at
+from tests.fields.test_tokens import VALUES
+
+
+class Reader:
+    """Builds the value from what the tokenizer says, and checks the order in which it says it."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self.stack: list[Any] = []
+        self.keys: list[str] = []
+
+    def key(self, name: str) -> None:
+        assert isinstance(self.stack[-1], dict)
+        self.keys.append(name)
+
+    def begin(self, kind: Kind) -> None:
+        assert not self.values
+        self.stack.append({"{": dict, "[": list, '"': str}[kind]())
+
+    def text(self, part: str) -> None:
+        assert part
+        self.stack[-1] += part
+
+    def end(self, kind: Kind) -> None:
+        value = self.stack.pop()
+        assert isinstance(value, {"{": dict, "[": list, '"': str}[kind])
+        self._put(value)
+
+    def scalar(self, value: Scalar) -> None:
+        assert not self.values
+        self._put(value)
+
+    def _put(self, value: Any) -> None:
+        if not self.stack:
+            self.values.append(value)
+        elif isinstance(self.stack[-1], dict):
+            self.stack[-1][self.keys.pop()] = value
+        else:
+            self.stack[-1].append(value)
+
+
+LOST = "<lost>"
+
+
+def read(chunks: Iterable[str]) -> Any:
+    reader = Reader()
+    tokens = LenientTokenizer(reader)
+    for chunk in chunks:
+        tokens.feed(chunk)
+    tokens.finish()
+    tokens.finish()
+    if tokens.lost:
+        return LOST
+    assert tokens.over
+    assert not reader.keys
+    [value] = reader.values
+    return value
+
+
+def word_of_dspy(text: str) -> Any:
+    """What ``dspy.adapters.utils.parse_value`` makes of a text before it validates it."""
+    value = json_repair.loads(text)
+    if value == "" and text != "":
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            return text
+    return value
+
+
+@given(VALUES, st.booleans(), st.sampled_from([None, 1]), st.lists(st.integers(min_value=0)))
+def test_what_is_valid_is_read(value: Any, ascii_only: bool, indent: int | None, places: list[int]) -> None:
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
+    expected = repr(json.loads(text))
+    for chunks in ([text], list(text), split_at(text, places)):
+        assert repr(read(chunks)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Python.
+        *("True", "None", "'it\\'s'", "(1, 'a', [2])", "()", "[('a', 'b'), ('c', 'd')]"),
+        """{'a': True, "b": None, 'c': (1, 2), 3: 'x\\n', 'd': "it's"}""",
+        # What stands around a value.
+        *("```json\n[1, {}]\n```", "Here is the list: [1, 2] ok", "# Title\n[1]", "Note (see below): {}", "(1)"),
+        # Commas and comments.
+        *("[1, 2,]", '{"a": 1,}', "[1,, 2]", '{,"a": 1}', "[1 2 3]", '["a" "b"]', '{"a": "x" "b": 2}'),
+        *("[1, // one\n2, # two\n3 /* three */]", '{"a": "x" // one\n, "b": 2}', '{"a": , "b": }'),
+        # Quotes.
+        *('["he said "hi" to me", "b"]', '{"a": "he said "hi", then left", "b": 1}', '["he said "hi""]'),
+        *("{'a': 'it's ok', 'b': 1}", '{"a": "6" nail", "b": 1}', "{“a”: “b”, “c”: [“d”, “e”]}"),
+        *('{"a": ""hi" he said", "b": 2}', '[""a"]'),
+        # No quotes.
+        *("{a: 1, b: 'x'}", '{"a": hello world, "b": 1}', "[foo, bar baz, true]", '{"a": undefined}'),
+        # Strings.
+        *('["a\\qb", "c\\/d", "\\x41"]', '["a\nb", "tab\tx"]', "{'a': 'b\\n', 'c': 'x\\ty '}"),
+        # Numbers.
+        *('{"a": 1,000, "b": 2}', "[2024-01-01, 10%, 5kg, .5, 007, 1_000, -, ...]", "[NaN, -Infinity]"),
+        # Brackets.
+        *("{'a', 'b'}", "{1, 2}", '[{"a": 1]', '{"a": [1, 2}', '[{"a": 1}}, {"b": 2}]', '{{"a": 1}}'),
+        # Text that ends too early.
+        *("[1, 2", '{"a": [1, {"b": "c d ', '{"a": 1, "c', '{"a": "b", "c"', '{"a": "b", "c":', '{"a": tr', '{"ab'),
+        # None of these.
+        *("", "hello", "2024-01-01", "1. One", "'it's'", "\\"),
+    ],
+)
+def test_what_is_damaged(text: str) -> None:
+    expected = word_of_dspy(text)
+    if text == "(1)":
+        expected = LOST
+    for chunks in every_split(text):
+        assert repr(read(chunks)) == repr(expected)
+
+
+def test_an_integer_too_long_for_python_is_a_string() -> None:
+    text = "[" + "9" * 5000 + "]"
+    assert read([text]) == json_repair.loads(text) == ["9" * 5000]
+
+
+class Deaf:
+    def key(self, name: str) -> None: ...
+    def begin(self, kind: Kind) -> None: ...
+    def text(self, part: str) -> None: ...
+    def end(self, kind: Kind) -> None: ...
+    def scalar(self, value: Scalar) -> None: ...
+
+
+PIECES = {
+    "strings": ('["', "a b ", ""),
+    "quotes": ("", '"', ""),
+    "quotes in an array": ("[", '"', ""),
+    "quotes in an object": ('{"a": "b', '"', ""),
+    "quotations": ('["', '"a" b ', ""),
+    "quotes and blanks": ('["a"', " ", ""),
+    "quotes and commas": ('{"a": "b "c', '", ', ""),
+    "blanks": ('["a', " ", ""),
+    "backslashes": ("['", "\\", ""),
+    "surrogates": ('["', "\\ud83d", ""),
+    "arrays": ("", "[", ""),
+    "arrays that end": ("", "[", "]"),
+    "objects": ("", '{"a":', ""),
+    "objects that end": ("", '{"a":', "}"),
+    "objects without arrays": ("[" + '{"a":' * 1000, "1]", ""),
+    "numbers": ("[", "1", ""),
+    "numbers in an object": ('{"a": ', "1,", ""),
+    "words": ("[", "a b ", ""),
+    "prose": ("", "a ", ""),
+    "prose in parentheses": ("", "(\n", ""),
+    "prose and slashes": ("", "a/b ", ""),
+    "comments": ("[", "/* * */", ""),
+    "a comment": ("[/*", "*", ""),
+    "sets": ("", "{1, ", ""),
+    "keys": ("{", "a ", ""),
+}
+
+
+@pytest.mark.parametrize(("before", "piece", "closer"), PIECES.values(), ids=PIECES)
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_work_is_linear(before: str, piece: str, closer: str, size: int) -> None:
+    def work(length: int) -> None:
+        count = length // len(piece)
+        text = before + piece * count + closer * count
+        tokens = LenientTokenizer(Deaf())
+        for at in range(0, len(text), size):
+            tokens.feed(text[at : at + size])
+        tokens.finish()
+
+    assert cpu_ratio(work, 10_000, 100_000) < 3
