@@ -1,4 +1,4 @@
-"""What every test stands on: Hypothesis's profiles, a DSPy without a memory, no silent skip on CI; and which DSPy it is.
+"""What every test stands on: Hypothesis's profiles, a DSPy without a memory, which DSPy it is, no silent skip on CI.
 
 A test of what only some versions of DSPy have is marked ``@pytest.mark.dspy(">=3.4")``. With another one it is not run,
 and the summary counts it.
@@ -53,6 +53,22 @@ def _dspy_forgets(_dspy_without_disk_cache: None) -> Iterator[None]:
     cache.reset_memory_cache()
     yield
     dspy.cache = cache  # pyright: ignore[reportAttributeAccessIssue]
+
+
+# LiteLLM asks Pydantic in ways that Pydantic warns of, and leaves coroutines and clients to the collector where a call of
+# it is cancelled. Before 3.4 all of DSPy's calls are LiteLLM's.
+_WARNINGS_OF_LITELLM = (
+    "ignore:Accessing the 'model_computed_fields':DeprecationWarning",
+    "ignore:Accessing the 'model_fields':DeprecationWarning",
+    "ignore:Item .* on TypedDict:UserWarning",
+    "ignore:coroutine 'OpenAIChatCompletion.(async_streaming|acompletion)' was never awaited:RuntimeWarning",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if dspy_fits("<3.4"):
+        for warning in _WARNINGS_OF_LITELLM:
+            config.addinivalue_line("filterwarnings", warning)
 
 
 _not_for_this_dspy = pytest.StashKey[Counter[str]]()

@@ -197,9 +197,9 @@ def test_attempts() -> None:
         check_parameters(
             inner, "lm", "call", "backend", "request", "provider", "state", "results", at="tap/attempts.py"
         )
-    assert hasattr(execution.time, "sleep"), "retries of LMs sleep in another way: look at _Time in tap/attempts.py"
+    assert hasattr(execution.time, "sleep"), "retries of LMs sleep in another way: look at tap/sleep.py"
     source = inspect.getsource(execution.execute)
-    assert "time.sleep(" in source, "retries of LMs sleep in another way: look at _Time in tap/attempts.py"
+    assert "time.sleep(" in source, "retries of LMs sleep in another way: look at tap/sleep.py"
     assert "_attempt(" in source, "LMs are asked in another way: look at tap/attempts.py"
     assert "_aattempt(" in inspect.getsource(execution.aexecute), (
         "LMs are asked in another way: look at tap/attempts.py"

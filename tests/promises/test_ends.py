@@ -10,6 +10,7 @@ import dspy
 import pytest
 from tests.support.leftovers import DEADLINE, no_requests_left, no_tasks_left, no_threads_left, read_all
 from tests.support.order import check_order
+from tests.support.sameness import HAS_ENGINES
 
 import fieldstream
 from fieldstream import RunCancelledError, Streamer
@@ -21,7 +22,7 @@ WAYS: tuple[Way, ...] = ("async", "sync", "thread")
 PROMPTLY = 2.0  # far less than what is waited for, far more than what is needed
 
 ways = pytest.mark.parametrize("way", WAYS)
-engines = pytest.mark.parametrize("engine", ["auto", "litellm"])
+engines = pytest.mark.parametrize("engine", [pytest.param("auto", marks=pytest.mark.dspy(">=3.4")), "litellm"])
 
 
 def chat(**fields: str) -> str:
@@ -50,6 +51,8 @@ def _nothing_left() -> Iterator[None]:
 
 def lm_of(provider: Provider, **options: Any) -> dspy.LM:
     options = {"cache": False, **options}
+    if not HAS_ENGINES:
+        options.pop("engine", None)
     return dspy.LM(provider.model, **provider.lm_kwargs, **options)
 
 

@@ -11,7 +11,6 @@ for each earlier candidate, and an attempt adds what it used); and the module's 
 # pyright: reportPrivateUsage=false, reportPrivateImportUsage=false
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +21,7 @@ from fieldstream.tap.current import current_tap
 from fieldstream.tap.engine import AsyncStreamingEngine, StreamingEngine
 from fieldstream.tap.lm_call import LmCall
 from fieldstream.tap.settings import overriding
+from fieldstream.tap.sleep import install_sleep
 from fieldstream.tap.tap import Tap
 
 
@@ -79,23 +79,8 @@ def _attempting(
                 lm.spent(result.usage)
 
 
-class _Time:
-    """The ``time`` module, as the retries of DSPy's LMs use it: in a run, their sleep ends with a cancel."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(time, name)
-
-    @staticmethod
-    def sleep(seconds: float) -> None:
-        tap = current_tap()
-        if tap is None:
-            time.sleep(seconds)
-        else:
-            tap.cancellation.sleep(seconds)
-
-
 def install() -> None:
     """Put the tap in place, once in a process. Outside of a run everything is as before."""
     execution._attempt = _wrap(execution._attempt)
     execution._aattempt = _wrap_async(execution._aattempt)
-    execution.time = _Time()
+    install_sleep(execution)

@@ -4,17 +4,20 @@ In a run the completion is asked for as a stream and put together again, as DSPy
 the stack can tell.
 
 Touches of DSPy: ``dspy.clients.lm.litellm_completion`` and ``alitellm_completion`` (wrapped; before 3.4 their names are
-part of a cache's keys), ``_get_litellm`` and ``_add_dspy_identifier_to_headers``. Touches of LiteLLM:
+part of a cache's keys), ``litellm_text_completion`` and ``litellm_responses_completion`` (wrapped, so that a cancel ends
+their wait), ``_get_litellm`` and ``_add_dspy_identifier_to_headers``. Touches of LiteLLM:
 ``stream_chunk_builder``; of its stream ``received_finish_reason``, which stays empty where the provider's stream was
 cut off, and ``chunks``, of which one has the usage as the provider reports it; ``completion_with_retries``, by which it
-retries (before 3.4: since then DSPy does, and asks LiteLLM for no retries).
+retries (before 3.4: since then DSPy does, and asks LiteLLM for no retries). Between retries it sleeps by the ``time`` of
+``tenacity.nap``, and OpenAI's client by that of ``openai._base_client``.
 """
 
 # pyright: reportPrivateUsage=false, reportPrivateImportUsage=false
 
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
-from functools import wraps
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from functools import cache, wraps
+from importlib import import_module
 from typing import Any
 
 from dspy.clients import lm as lm_module
@@ -22,6 +25,7 @@ from dspy.clients import lm as lm_module
 from fieldstream.tap.current import current_tap
 from fieldstream.tap.lm_call import LmCall
 from fieldstream.tap.settings import overriding
+from fieldstream.tap.sleep import install_sleep
 from fieldstream.tap.sockets import interruptible_socket
 from fieldstream.tap.tap import Tap
 
@@ -47,6 +51,23 @@ def _arguments(request: dict[str, Any], num_retries: int, cache: dict[str, Any] 
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+
+
+@cache
+def _litellm() -> Any:
+    """LiteLLM itself, which takes seconds to import; in a run, the sleeps between its retries end with a cancel."""
+    litellm = lm_module._get_litellm()
+    for name in ("tenacity.nap", "openai._base_client"):
+        install_sleep(import_module(name))
+    return litellm
+
+
+@contextmanager
+def _interruptible(tap: Tap) -> Generator[None]:
+    """What this thread waits for in this block ends with a cancel."""
+    _litellm()
+    with interruptible_socket(tap.cancellation) as socket, tap.cancellation.interrupting(socket.shut_down):
+        yield
 
 
 class _Report:
@@ -75,7 +96,7 @@ class _Report:
             self._lm.state.recorder.chunk(self._lm.call, chunk)
 
     def response(self, stream: Any, request: dict[str, Any]) -> Any:
-        litellm = lm_module._get_litellm()
+        litellm = _litellm()
         if getattr(stream, "received_finish_reason", "unknown") is None:
             raise litellm.APIConnectionError(
                 message="the provider's stream ended without a finish reason and without its end mark",
@@ -101,16 +122,14 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(request, num_retries, cache)
         lm = _active(tap, request)
         if lm is None:
-            with overriding(send_stream=None):
+            with overriding(send_stream=None), _interruptible(tap):
                 return original(request, num_retries, cache)
-        litellm = lm_module._get_litellm()
-        cancellation = lm.state.cancellation
-
+        litellm = _litellm()
         begun = False
 
         def attempt(**arguments: Any) -> Any:
             nonlocal begun
-            cancellation.check()
+            tap.cancellation.check()
             report = _Report(lm)
             begun = False
             stream = litellm.completion(**arguments)
@@ -125,9 +144,7 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
                     close()
 
         arguments = _arguments(request, num_retries, cache)
-        with ExitStack() as stack:
-            socket = stack.enter_context(interruptible_socket(cancellation))
-            stack.enter_context(cancellation.interrupting(socket.shut_down))
+        with _interruptible(tap):
             try:
                 return attempt(**arguments)
             except Exception:
@@ -151,8 +168,7 @@ def _wrap_async(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaita
         if lm is None:
             with overriding(send_stream=None):
                 return await original(request, num_retries, cache)
-        litellm = lm_module._get_litellm()
-
+        litellm = _litellm()
         begun = False
 
         async def attempt(**arguments: Any) -> Any:
@@ -179,7 +195,21 @@ def _wrap_async(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaita
     return alitellm_completion
 
 
+def _wrap_whole(original: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(original)
+    def completion(request: dict[str, Any], num_retries: int, cache: dict[str, Any] | None = None) -> Any:
+        tap = current_tap()
+        if tap is None:
+            return original(request, num_retries, cache)
+        with _interruptible(tap):
+            return original(request, num_retries, cache)
+
+    return completion
+
+
 def install() -> None:
     """Put the tap in place, once in a process. Outside of a run everything is as before."""
     lm_module.litellm_completion = _wrap(lm_module.litellm_completion)
     lm_module.alitellm_completion = _wrap_async(lm_module.alitellm_completion)
+    lm_module.litellm_text_completion = _wrap_whole(lm_module.litellm_text_completion)
+    lm_module.litellm_responses_completion = _wrap_whole(lm_module.litellm_responses_completion)
