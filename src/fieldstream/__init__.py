@@ -21,15 +21,19 @@ if TYPE_CHECKING:
     from fieldstream._streamify import streamify
     from fieldstream._text import Text
     from fieldstream.simulator import simulate
+    from fieldstream.transforms import Guard, Redact, Smooth, Transform
 
 # Where each public name lives. They are imported when they are first used: importing DSPy takes a second, and not
 # everything here needs it.
 _HOMES = {
     "FieldstreamError": "_errors",
+    "Guard": "transforms",
     "MissingExtraError": "_errors",
+    "Redact": "transforms",
     "Run": "_stream",
     "RunCancelledError": "_errors",
     "RunNotEndedError": "_errors",
+    "Smooth": "transforms",
     "StatusMessage": "_messages",
     "StatusMessageProvider": "_messages",
     "Stream": "_stream",
@@ -38,6 +42,7 @@ _HOMES = {
     "Streamer": "_stream",
     "SyncRun": "_stream",
     "Text": "_text",
+    "Transform": "transforms",
     "UnknownFieldError": "_errors",
     "apply_sync_streaming": "_responses",
     "emit": "_emit",
@@ -52,10 +57,13 @@ _HOMES = {
 
 __all__ = [
     "FieldstreamError",
+    "Guard",
     "MissingExtraError",
+    "Redact",
     "Run",
     "RunCancelledError",
     "RunNotEndedError",
+    "Smooth",
     "StatusMessage",
     "StatusMessageProvider",
     "Stream",
@@ -64,6 +72,7 @@ __all__ = [
     "Streamer",
     "SyncRun",
     "Text",
+    "Transform",
     "UnknownFieldError",
     "apply_sync_streaming",
     "emit",
