@@ -4,7 +4,7 @@ Retries, candidates, caching, usage and history around them stay DSPy's own.
 
 Touches of DSPy: ``dspy.clients.execution._attempt`` and ``_aattempt`` (wrapped; one call is one attempt, by
 ``backend``, for a ``request`` that is ``None`` where the backend takes no canonical one; ``results`` holds one entry
-for each earlier candidate, and an attempt adds what it used); and the module's ``time``, with which its retries sleep.
+for each earlier candidate, and an attempt adds what it used).
 """
 
 # What DSPy's internals are has few types, and they are private.
@@ -19,9 +19,9 @@ from dspy.clients import execution
 
 from fieldstream.tap.current import current_tap
 from fieldstream.tap.engine import AsyncStreamingEngine, StreamingEngine
+from fieldstream.tap.internals import known
 from fieldstream.tap.lm_call import LmCall
 from fieldstream.tap.settings import overriding
-from fieldstream.tap.sleep import install_sleep
 from fieldstream.tap.tap import Tap
 
 
@@ -81,6 +81,8 @@ def _attempting(
 
 def install() -> None:
     """Put the tap in place, once in a process. Outside of a run everything is as before."""
-    execution._attempt = _wrap(execution._attempt)
-    execution._aattempt = _wrap_async(execution._aattempt)
-    install_sleep(execution)
+    parameters = ("lm", "call", "backend", "request", "provider", "state", "results")
+    attempt = known(execution._attempt, *parameters)
+    aattempt = known(execution._aattempt, *parameters)
+    execution._attempt = _wrap(attempt)
+    execution._aattempt = _wrap_async(aattempt)

@@ -5,9 +5,9 @@ one's ``stream``, and gives what that one's ``complete`` would.
 
 Touches of DSPy: ``StreamAccumulator``, ``checked_stream``, ``closing_stream`` and their async twins; the ``_target`` of
 its native engines (the provider that their ``stream`` goes to, without the layers between: those cost as much as all of
-ours) and ``error_from_event``; ``ListenerBridge`` for the chunks that ``streamify`` hands on;
-``parse_sse`` and ``aparse_sse`` as the providers' modules name them (replaced in a stream of ours: their limits of size
-do not hold for a plain answer, and they do not tell whether the end mark came).
+ours; where it is not as we know it, their ``stream`` is taken) and ``error_from_event``; ``ListenerBridge`` for the
+chunks that ``streamify`` hands on; ``parse_sse`` and ``aparse_sse`` as the providers' modules name them (replaced in a
+stream of ours: their limits of size do not hold for a plain answer, and they do not tell whether the end mark came).
 """
 
 # What DSPy's internals are has few types, and they are private.
@@ -19,6 +19,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 from dspy import lm15
@@ -30,6 +31,7 @@ from dspy.clients.engines.stream_guard import achecked_stream, checked_stream, e
 from dspy.clients.engines.streaming import ListenerBridge
 from dspy.utils.exceptions import LMUnsupportedFeatureError
 
+from fieldstream.tap.internals import UnknownInternalError, known, lacking
 from fieldstream.tap.lm_call import LmCall
 from fieldstream.tap.sockets import interruptible_socket
 from fieldstream.tap.sse import SseDecoder, adecode, decode
@@ -89,6 +91,8 @@ class _Report:
 
     def _check_end(self, event: Any) -> None:
         self._ended = True
+        if "endings" in lacking:
+            return  # Nobody knows whether the end mark came.
         # DSPy takes a chunk with nothing but usage for an end. The stream was cut off all the same.
         if event.finish_reason is None and not self._decoder.done and "choices" in (event.provider_data or {}):
             raise _cut_off()
@@ -161,7 +165,7 @@ class StreamingEngine(_Attempt):
             return report.response()
 
     def _events(self, request: Any) -> Iterator[Any]:
-        if isinstance(self._engine, LM15Engine):
+        if isinstance(self._engine, LM15Engine) and _has_target(type(self._engine)):
             provider, routed = self._engine._target(request, streaming=True)
             return provider.stream(routed)
         return checked_stream(self._engine.stream(request), provider=self._provider)
@@ -184,11 +188,21 @@ class AsyncStreamingEngine(_Attempt):
             return report.response()
 
     async def _events(self, request: Any) -> AsyncIterator[Any]:
-        if isinstance(self._engine, AsyncLM15Engine):
+        if isinstance(self._engine, AsyncLM15Engine) and _has_target(type(self._engine)):
             # In a thread, as the engine does it: credentials may be loaded here.
             provider, routed = await asyncio.to_thread(self._engine._target, request, streaming=True)
             return provider.stream(routed)
         return achecked_stream(self._engine.stream(request), provider=self._provider)
+
+
+@cache
+def _has_target(engine: Any) -> bool:
+    """Whether the way past the engine's layers is the one we know; else its ``stream`` is taken."""
+    try:
+        known(engine._target, "self", "request", "streaming")
+    except (UnknownInternalError, AttributeError):
+        return False
+    return True
 
 
 def _wrap_parse_sse(original: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
@@ -209,5 +223,8 @@ def _wrap_aparse_sse(original: Callable[..., AsyncIterator[Any]]) -> Callable[..
 
 def install() -> None:
     """Put the decoder in place, once in a process. Outside of a stream of ours everything is as before."""
-    base.parse_sse = _wrap_parse_sse(base.parse_sse)
-    async_base.aparse_sse = _wrap_aparse_sse(async_base.aparse_sse)
+    limits = ("max_line_bytes", "max_event_bytes")
+    parse_sse = known(base.parse_sse, "lines", *limits)
+    aparse_sse = known(async_base.aparse_sse, "lines", *limits)
+    base.parse_sse = _wrap_parse_sse(parse_sse)
+    async_base.aparse_sse = _wrap_aparse_sse(aparse_sse)

@@ -3,13 +3,15 @@
 Outside of a run, what stands there does what DSPy did.
 
 Touches of DSPy: ``Settings.get``, by which ``with_callbacks`` in ``dspy.utils.callback`` finds the callbacks of a call.
-In a run, ours is always among them, in front. Whoever else looks finds what the program put there.
+In a run, ours is always among them, in front. Whoever else looks finds what the program put there. And the ``time`` by
+which the retries in ``dspy.clients.execution`` sleep (``sleep.py``).
 """
 
 # pyright: reportPrivateUsage=false, reportPrivateImportUsage=false
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import importlib.util
+import inspect
 import sys
 import threading
 from typing import Any
@@ -17,39 +19,36 @@ from typing import Any
 from dspy.dsp.utils.settings import Settings
 from dspy.utils import callback
 
-from fieldstream.tap import litellm
 from fieldstream.tap.current import current_tap
-from fieldstream.tap.sockets import install_httpcore, install_native
+from fieldstream.tap.internals import UnknownInternalError, known, put
 
 _lock = threading.Lock()
 _installed = False
 
 
 def install() -> None:
-    """Put the tap in place, if it is not there yet."""
+    """Put the tap in place, if it is not there yet; without the parts whose place is not what it was."""
     global _installed
     with _lock:
         if _installed:
             return
-        _install_callbacks()
-        litellm.install()
-        install_httpcore()
+        put("callbacks", _install_callbacks)
+        put("litellm", _install_litellm)
+        put("waits", _install_httpcore)
         if importlib.util.find_spec("dspy.clients.execution") is not None:  # DSPy 3.4 and later
-            from fieldstream.tap import attempts, engine
-
-            attempts.install()
-            engine.install()
-            install_native()
+            put("engines", _install_engines)
+            put("endings", _install_endings)
+            put("waits", _install_waits)
         else:
-            from fieldstream.tap import responses
-
-            responses.install()
+            put("usage", _install_responses)
         _installed = True
 
 
 def _install_callbacks() -> None:
-    original = Settings.get
+    original = known(Settings.get, "self", "key", "default")
     asker: Any = vars(callback)
+    if not inspect.isfunction(asker.get("with_callbacks")):
+        raise UnknownInternalError("`dspy.utils.callback.with_callbacks` is gone")
 
     def get(self: Settings, key: str, default: Any = None) -> Any:
         value = original(self, key, default)
@@ -58,3 +57,45 @@ def _install_callbacks() -> None:
         return value
 
     Settings.get = get
+
+
+# Each part imports what it touches, so that one that cannot be imported is one that is lacking.
+
+
+def _install_litellm() -> None:
+    from fieldstream.tap import litellm
+
+    litellm.install()
+
+
+def _install_engines() -> None:
+    from fieldstream.tap import attempts
+
+    attempts.install()
+
+
+def _install_endings() -> None:
+    from fieldstream.tap import engine
+
+    engine.install()
+
+
+def _install_responses() -> None:
+    from fieldstream.tap import responses
+
+    responses.install()
+
+
+def _install_httpcore() -> None:
+    from fieldstream.tap import sockets
+
+    sockets.install_httpcore()
+
+
+def _install_waits() -> None:
+    from dspy.clients import execution
+
+    from fieldstream.tap import sleep, sockets
+
+    sockets.install_native()
+    sleep.install_sleep(execution)

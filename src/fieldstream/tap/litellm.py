@@ -4,12 +4,12 @@ In a run the completion is asked for as a stream and put together again, as DSPy
 the stack can tell.
 
 Touches of DSPy: ``dspy.clients.lm.litellm_completion`` and ``alitellm_completion`` (wrapped; before 3.4 their names are
-part of a cache's keys), ``litellm_text_completion`` and ``litellm_responses_completion`` (wrapped, so that a cancel ends
-their wait), ``_get_litellm`` and ``_add_dspy_identifier_to_headers``. Touches of LiteLLM:
+part of a cache's keys), ``litellm_text_completion`` and ``litellm_responses_completion`` (wrapped, so that a cancel
+ends their wait), ``_get_litellm`` and ``_add_dspy_identifier_to_headers``. Touches of LiteLLM:
 ``stream_chunk_builder``; of its stream ``received_finish_reason``, which stays empty where the provider's stream was
-cut off, and ``chunks``, of which one has the usage as the provider reports it; ``completion_with_retries``, by which it
-retries (before 3.4: since then DSPy does, and asks LiteLLM for no retries). Between retries it sleeps by the ``time`` of
-``tenacity.nap``, and OpenAI's client by that of ``openai._base_client``.
+cut off, and ``chunks``, of which one has the usage as the provider reports it; ``completion_with_retries`` and
+``acompletion_with_retries``, by which it retries (before 3.4: since then DSPy does, and asks LiteLLM for no retries).
+Between retries it sleeps by the ``time`` of ``tenacity.nap``, and OpenAI's client by that of ``openai._base_client``.
 """
 
 # pyright: reportPrivateUsage=false, reportPrivateImportUsage=false
@@ -23,6 +23,7 @@ from typing import Any
 from dspy.clients import lm as lm_module
 
 from fieldstream.tap.current import current_tap
+from fieldstream.tap.internals import UnknownInternalError, do_without, known, lacking, put
 from fieldstream.tap.lm_call import LmCall
 from fieldstream.tap.settings import overriding
 from fieldstream.tap.sleep import install_sleep
@@ -34,8 +35,11 @@ _NO_CACHE = {"no-cache": True, "no-store": True}
 
 def _active(tap: Tap, request: dict[str, Any]) -> LmCall | None:
     """The LM call to report to; none where the answer cannot be put together from chunks (several choices at once)."""
+    _litellm()
     lm = tap.opened.active_lm()
-    return lm if lm is not None and (request.get("n") or 1) == 1 and not request.get("stream") else None
+    if lm is None or "litellm" in lacking or (request.get("n") or 1) != 1 or request.get("stream"):
+        return None
+    return lm
 
 
 def _arguments(request: dict[str, Any], num_retries: int, cache: dict[str, Any] | None) -> dict[str, Any]:
@@ -58,7 +62,10 @@ def _litellm() -> Any:
     """LiteLLM itself, which takes seconds to import; in a run, the sleeps between its retries end with a cancel."""
     litellm = lm_module._get_litellm()
     for name in ("tenacity.nap", "openai._base_client"):
-        install_sleep(import_module(name))
+        put("waits", lambda name=name: install_sleep(import_module(name)))
+    for name in ("stream_chunk_builder", "completion_with_retries", "acompletion_with_retries"):
+        if not callable(getattr(litellm, name, None)):
+            do_without("litellm", UnknownInternalError(f"`litellm.{name}` is gone"))
     return litellm
 
 
@@ -105,7 +112,9 @@ class _Report:
             )
         self._lm.finish(0)
         response = litellm.stream_chunk_builder(self._chunks, messages=request.get("messages"))
-        reported = [usage for chunk in stream.chunks if (usage := getattr(chunk, "usage", None)) is not None]
+        reported = [
+            usage for chunk in getattr(stream, "chunks", ()) if (usage := getattr(chunk, "usage", None)) is not None
+        ]
         if len(reported) == 1:
             response.usage = reported[0]  # The builder makes up details that the provider did not report.
         message = response.choices[0].message
@@ -209,7 +218,14 @@ def _wrap_whole(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def install() -> None:
     """Put the tap in place, once in a process. Outside of a run everything is as before."""
-    lm_module.litellm_completion = _wrap(lm_module.litellm_completion)
-    lm_module.alitellm_completion = _wrap_async(lm_module.alitellm_completion)
-    lm_module.litellm_text_completion = _wrap_whole(lm_module.litellm_text_completion)
-    lm_module.litellm_responses_completion = _wrap_whole(lm_module.litellm_responses_completion)
+    parameters = ("request", "num_retries", "cache")
+    completion = known(lm_module.litellm_completion, *parameters)
+    acompletion = known(lm_module.alitellm_completion, *parameters)
+    text = known(lm_module.litellm_text_completion, *parameters)
+    responses = known(lm_module.litellm_responses_completion, *parameters)
+    known(lm_module._add_dspy_identifier_to_headers, "headers")
+    known(lm_module._get_litellm)
+    lm_module.litellm_completion = _wrap(completion)
+    lm_module.alitellm_completion = _wrap_async(acompletion)
+    lm_module.litellm_text_completion = _wrap_whole(text)
+    lm_module.litellm_responses_completion = _wrap_whole(responses)

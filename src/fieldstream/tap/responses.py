@@ -15,6 +15,7 @@ from typing import Any
 from dspy.clients.base_lm import BaseLM
 
 from fieldstream.tap.current import current_tap
+from fieldstream.tap.internals import known
 
 
 def _account(response: Any) -> None:
@@ -44,5 +45,7 @@ def _wrap_finalize(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def install() -> None:
     """Put the tap in place, once in a process. Outside of a run everything is as before."""
-    BaseLM._process_lm_response = _wrap_process(BaseLM._process_lm_response)
-    BaseLM._finalize_lm_response = _wrap_finalize(BaseLM._finalize_lm_response)
+    process = known(BaseLM._process_lm_response, "self", "response", "prompt", "messages", "kwargs")
+    finalize = known(BaseLM._finalize_lm_response, "self", "request", "response")
+    BaseLM._process_lm_response = _wrap_process(process)
+    BaseLM._finalize_lm_response = _wrap_finalize(finalize)

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from fieldstream.tap.current import current_tap
+from fieldstream.tap.internals import UnknownInternalError
 
 
 class InterruptibleTime:
@@ -28,5 +29,8 @@ class InterruptibleTime:
 
 def install_sleep(module: ModuleType) -> None:
     """Have the module's ``time.sleep`` end with a cancel. Done twice, it is done once."""
-    if not isinstance(vars(module)["time"], InterruptibleTime):
+    found = vars(module).get("time")
+    if found is time:
         setattr(module, "time", InterruptibleTime())  # noqa: B010 (its type says that it is `time` itself)
+    elif not isinstance(found, InterruptibleTime):
+        raise UnknownInternalError(f"`{module.__name__}` does not sleep by `time.sleep`")

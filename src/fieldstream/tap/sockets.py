@@ -16,6 +16,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from fieldstream.tap.cancel import Cancellation
+from fieldstream.tap.internals import known
 
 
 class InterruptibleSocket:
@@ -46,7 +47,9 @@ _users: WeakKeyDictionary[socket.socket, InterruptibleSocket] = WeakKeyDictionar
 _users_lock = threading.RLock()
 
 
-def _used(used: socket.socket) -> None:
+def _used(used: socket.socket | None) -> None:
+    if used is None:
+        return
     if (current := _current.get()) is not None:
         current.use(used)
     elif used in _users:
@@ -71,10 +74,12 @@ def install_native() -> None:
     """Tell of the sockets of DSPy's native engines."""
     from dspy._vendor.lm15.transports._sync import StdlibTransport
 
-    original: Callable[..., Any] = vars(StdlibTransport)["_send_request"]
+    original: Callable[..., Any] = known(
+        vars(StdlibTransport)["_send_request"], "self", "conn", "request", "parsed", "proxy", "write_timeout"
+    )
 
     def send_request(self: Any, conn: Any, *args: Any, **kwargs: Any) -> Any:
-        _used(conn.sock)
+        _used(getattr(conn, "sock", None))
         return original(self, conn, *args, **kwargs)
 
     setattr(StdlibTransport, "_send_request", send_request)  # noqa: B010 (it is a private one)
@@ -84,10 +89,10 @@ def install_httpcore() -> None:
     """Tell of the sockets of httpcore's synchronous connections."""
     from httpcore._backends.sync import SyncStream
 
-    original: Callable[..., None] = SyncStream.write
+    original: Callable[..., None] = known(SyncStream.write, "self", "buffer", "timeout")
 
     def write(self: Any, buffer: bytes, timeout: float | None = None) -> None:
-        _used(self._sock)
+        _used(getattr(self, "_sock", None))
         original(self, buffer, timeout)
 
     SyncStream.write = write
