@@ -93,7 +93,10 @@ class Observer(BaseCallback):
         self._state.cancellation.check()
         parent = self._opened.active()
         opened = self._open_within(call_id, parent, (instance, "parse"))
-        if parent is not None and parent.writer is not None and opened.adapter != parent.adapter:
+        # One that asks again calls another adapter in its `parse`, whose `parse` says it all.
+        if parent is None or parent.writer is None or asks_again(instance):
+            return
+        if opened.adapter != parent.adapter:
             opened.signature = argument(inputs, "signature")
 
     def on_adapter_parse_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
