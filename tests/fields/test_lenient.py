@@ -181,3 +181,37 @@ def test_work_is_linear(before: str, piece: str, closer: str, size: int) -> None
         tokens.finish()
 
     assert cpu_ratio(work, 10_000, 100_000) < 3
+
+
+ATOMS = [
+    *(
+        "{",
+        "}",
+        "[",
+        "]",
+        "(",
+        ")",
+        ",",
+        ":",
+        '"',
+        "'",
+        "“",
+        "”",
+        "\\",
+        "\\n",
+        "\\u",
+        "\\ud83d",
+        "\\ude00",
+        "\\x4",
+        "1",
+    ),
+    *("//", "/*", "*/", "/", "#", "`", "\n", " ", "-", ".", "e", "+", "_", "=", "...", "a", "é", "😀", "\x00", "\xa0"),
+    *("true", "None", "NaN", '"a"', '"b": ', "c: ", "1, ", '", "', '"]', '"}', ', "d": ', "\u2028", "\ud83d", "²"),
+]
+
+
+@given(st.lists(st.sampled_from(ATOMS), max_size=25).map("".join), st.lists(st.integers(min_value=0)))
+def test_any_split_says_the_same(text: str, places: list[int]) -> None:
+    expected = repr(read([text]))
+    assert repr(read(text)) == expected
+    assert repr(read(split_at(text, places))) == expected

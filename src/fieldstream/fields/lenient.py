@@ -60,6 +60,7 @@ _AS_JSON: Final = {
     "value": '{["' + _STARTS,
     "colon": ":",
 }
+_NUMERIC: Final = "0123456789-.eE/,_"
 _SHORT: Final = dict(zip("tnrb\\\"'“”„", "\t\n\r\b\\\"'“”„", strict=True))
 
 _JSON_SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|NaN|-?Infinity")
@@ -130,7 +131,7 @@ class LenientTokenizer:
 
     __slots__ = (
         *("_arrays", "_back", "_comment_end", "_first", "_fresh", "_gap", "_held", "_inner", "_last", "_listener"),
-        *("_name", "_named", "_parts", "_quote", "_quoted", "_said", "_stack", "_strict", "_tail", "_unsure", "state"),
+        *("_name", "_named", "_parts", "_quote", "_quoted", "_said", "_stack", "_strict", "_tail", "_untold", "state"),
     )
 
     def __init__(self, listener: LenientListener) -> None:
@@ -139,7 +140,8 @@ class LenientTokenizer:
         self._stack: list[str] = []  # what is open: "{", "[", "(", "(," (surely a tuple), "{," (surely a set)
         self._arrays = 0  # how many of these are no objects
         self._strict = True  # no damage so far
-        self._unsure = False  # the innermost object may still be a set: its beginning is not told yet
+        # What began last, while it is empty: an object may turn out to be a set, an empty element to be dropped.
+        self._untold: list[Kind] = []
         self._last = ""  # the character that ended a value, if nothing stands between
         self._held = ""  # characters that do not yet say what they mean
         self._parts: list[str] = []  # of prose, a key, a word
@@ -206,11 +208,14 @@ class LenientTokenizer:
         if not self._stack:
             self._finish_outside(held)
             return
+        if self.state == "comment":
+            self.state = self._back
         match self.state:
             case "string":
                 self._say(_ESCAPE.sub(_unescaped, held))
                 self._end_string(whole=False)
             case "quote":
+                self._gap = ["\n"]
                 self._end_string()
             case "doubt":
                 self._resume_string()
@@ -222,13 +227,15 @@ class LenientTokenizer:
             case "word":
                 self._tell_word("".join(self._parts), "")
             case "bare":
-                self._tell_string("".join(self._parts).rstrip())
+                self._end_bare()
             case "value" if self._stack[-1] == "{":
                 self._tell_string("")
             case _:
                 pass
-        if self.state == "colon" and self._unsure:
+        if self.state == "colon" and self._untold:
             self._begin_set("")
+        while self._empty_element():
+            self._drop()
         while self._stack:
             self._close()
 
@@ -249,7 +256,7 @@ class LenientTokenizer:
         top = self._stack[-1]
         in_object = top == "{"
         if char == "]" or char == "}" or char == ")":
-            return self._read_closer(char, at, last)
+            return self._read_closer(text, at, last)
         if char == ",":
             if in_object and state == "value":
                 self._tell_string("")
@@ -267,7 +274,7 @@ class LenientTokenizer:
             elif char == "[":
                 self.state = "lost"  # rows without an array
         elif char in _QUOTES:
-            self._listener.begin('"')
+            self._begin('"')
             self._begin_string(char, named=False)
         elif char == "{" or char == "[" or char == "(":
             self._open(char)
@@ -277,7 +284,8 @@ class LenientTokenizer:
             return at
         return at + 1
 
-    def _read_closer(self, char: str, at: int, last: str) -> int:
+    def _read_closer(self, text: str, at: int, last: str) -> int:
+        char = text[at]
         top = self._stack[-1]
         if top == "{":
             if char == "]" and self._arrays and last:
@@ -294,55 +302,77 @@ class LenientTokenizer:
             return at + 1
         if char != _CLOSES[top]:
             self._strict = False
+        if not self._strict and self._empty_element():
+            # `json_repair` drops what is empty, if no comma or end follows at once, and that character with it.
+            if at + 1 == len(text):
+                self._held = char
+                return at + 1
+            if text[at + 1] != "," and text[at + 1] != _CLOSES[self._stack[-2]]:
+                self._drop()
+                return at + 2
         self._close()
         self._last = char
         return at + 1
 
     def _read_colon(self, char: str, at: int) -> int:
         if char != ":":
-            if self._unsure and char in ",}":
+            if self._untold and char in ",}":
                 self._begin_set(char)
                 return at
             if char in ",}" or not self._quoted:
                 self.state = "key"
                 return at
-        self._tell_object()
+        self._tell_begins()
         self._listener.key(self._name)
         self.state = "value"
         return at + 1
 
-    def _open(self, char: str) -> None:
+    def _open(self, char: Literal["{", "[", "("]) -> None:
+        self._begin("{" if char == "{" else "[")
         self._stack.append(char)
         if char == "{":
-            self._unsure = True
             self.state = "member"
         else:
-            self._listener.begin("[")
             self._arrays += 1
             self.state = "item"
 
-    def _tell_object(self) -> None:
-        if self._unsure:
-            self._unsure = False
-            self._listener.begin("{")
+    def _begin(self, kind: Kind) -> None:
+        if kind == "{" or (self._stack and self._stack[-1] != "{"):
+            self._untold.append(kind)
+        else:
+            self._listener.begin(kind)
+
+    def _tell_begins(self) -> None:
+        for kind in self._untold:
+            self._listener.begin(kind)
+        self._untold = []
+
+    def _empty_element(self) -> bool:
+        """Whether the innermost container is empty, and an array's."""
+        return bool(self._untold) and len(self._stack) > 1 and self._stack[-2] != "{"
+
+    def _drop(self) -> None:
+        """Forget the innermost container: it is empty, and nobody knows of it."""
+        self._untold.pop()
+        self._arrays -= self._stack.pop() != "{"
+        self.state = "next"
 
     def _begin_set(self, char: str) -> None:
-        self._unsure = False
+        self._untold[-1] = "["
         self._stack[-1] = "{,"
         self._arrays += 1
-        self._listener.begin("[")
         if self._quoted:
             self._tell_string(self._name)
         else:
             self._tell_word(self._name, char)
 
     def _close(self) -> None:
+        self._tell_begins()
         top = self._stack.pop()
         if top == "(" and self.state == "next":
             self._stack.clear()
             self.state = "lost"  # no tuple, but a value in parentheses
         elif top == "{":
-            self._tell_object()
             self._listener.end("{")
             self._after()
         else:
@@ -354,6 +384,7 @@ class LenientTokenizer:
         self.state = "next" if self._stack else "over"
 
     def _tell_string(self, text: str) -> None:
+        self._tell_begins()
         self._listener.begin('"')
         if text:
             self._listener.text(text)
@@ -422,10 +453,11 @@ class LenientTokenizer:
         if rest:
             self._tail.append(rest)
         if told:
+            self._tell_begins()
             self._listener.text(told)
 
     def _end_string(self, *, whole: bool = True) -> None:
-        self._gap = []
+        gap, self._gap = self._gap, []
         if self._named:
             self._name = "".join(self._parts)
             self._quoted = True
@@ -435,17 +467,21 @@ class LenientTokenizer:
             tail = "".join(self._tail)
             self._tail = []
             if whole and (self._strict or tail[-1] != "\n"):
+                self._tell_begins()
                 self._listener.text(tail)
-        self._listener.end('"')
+        if self._untold and (not whole or (gap and not self._strict)):
+            self._untold.pop()  # dropped, as an empty container is
+        else:
+            self._tell_begins()
+            self._listener.end('"')
         self._after()
-        self._last = '"'
+        self._last = "" if gap else '"'
 
     def _read_quote(self, text: str, at: int) -> int:
         """What follows a quote tells whether it ends the string."""
         end = _blank(text, at).end()
         if end > at:
             self._gap.append(text[at:end])
-            self._last = ""
         if end == len(text):
             return end
         char = text[end]
@@ -454,7 +490,7 @@ class LenientTokenizer:
             return end + 1
         top = self._stack[-1]
         if self._named:
-            ends = char in ":,}" or char in _QUOTES
+            ends = char in ":,}" or char in _QUOTES or bool(self._gap)
         elif self.state == "doubt":
             ends = char in _QUOTES
         elif self._inner:
@@ -467,18 +503,18 @@ class LenientTokenizer:
             self.state = "lost"  # an object without its brace
             return end
         else:
-            ends = char in ",]}#" or char in _QUOTES or text.startswith(("//", "/*"), end)
-            ends = ends or (char == ")" and top[0] == "(")
+            ends = char in ",]}" or char in _QUOTES or (char == ")" and top[0] == "(")
+            if self._gap and not ends:
+                ends = text.startswith(("#", "//", "/*"), end)
+                if top != "{" or any("\n" in part for part in self._gap):
+                    ends = ends or char.isalnum() or char == "-"
         if not ends:
             self._resume_string()
-        elif self.state == "doubt":
-            self._end_string()
-            self.state = "key"
         else:
-            blank = bool(self._gap)
+            member = self.state == "doubt"
             self._end_string()
-            if blank:
-                self._last = ""
+            if member:
+                self.state = "key"
         return end
 
     def _resume_string(self) -> None:
@@ -509,12 +545,12 @@ class LenientTokenizer:
         if end == len(text):
             return end
         char = text[end]
-        if char == "," and self._stack[-1] == "{" and self._parts[0][0] in "-.0123456789":
+        if char == "," and self._stack[-1] == "{" and self._parts[0][0] in _NUMERIC:
             # In an object, `json_repair` takes "1,000" for one word.
             if end + 1 == len(text):
                 self._held = char
                 return end + 1
-            if text[end + 1].isdigit():
+            if text[end + 1] in _NUMERIC:
                 self._parts.append(char)
                 return end + 1
         self._tell_word("".join(self._parts), char)
@@ -526,12 +562,15 @@ class LenientTokenizer:
             self._parts.append(text[at:end])
         if end == len(text):
             return end
-        self._tell_string("".join(self._parts).rstrip())
+        self._end_bare()
         return end + (text[end] == '"')
+
+    def _end_bare(self) -> None:
+        self._tell_string(_ESCAPE.sub(_unescaped, "".join(self._parts)).rstrip())
 
     def _tell_word(self, word: str, char: str) -> None:
         """Tell what this word means before this character; or take it for the first one of a string."""
-        literal = word
+        in_object = self._stack[-1] == "{"
         if self._strict and _JSON_SCALAR.fullmatch(word):
             try:
                 self._tell_scalar(json.loads(word))
@@ -545,7 +584,7 @@ class LenientTokenizer:
         found = _NUMBER.match(word)
         if found and not word[found.end() : found.end() + 1].isalpha():
             literal = found[0].replace("_", "")
-            if literal[-1:] in tuple("+-eE/,"):
+            if literal[-1:] in tuple("+-eE/,") and not (in_object and char == ","):
                 literal = literal[:-1]
             if "," not in literal:
                 try:
@@ -554,19 +593,20 @@ class LenientTokenizer:
                     pass
                 else:
                     return
-            if self._stack[-1] != "{" and literal in ("", "..."):
+            if not in_object and literal in ("", "..."):
                 self.state = "next"
             else:
                 self._tell_string(literal)
             return
         literal = word.lstrip("-.")
+        self._parts = [literal]
         if char and char not in ',]}"':
-            self._parts = [literal]
             self.state = "bare"
         else:
-            self._tell_string(literal)
+            self._end_bare()
 
     def _tell_scalar(self, value: Scalar) -> None:
+        self._tell_begins()
         self._listener.scalar(value)
         self._after()
         self._last = "0"
@@ -615,7 +655,7 @@ class LenientTokenizer:
             self._strict = False
             self._open("(")
         elif end + len(begins) == len(text) and any(name.startswith(begins) for name in _NAMES):
-            self._held = begins
+            self._held = text[end:]
             return len(text)
         else:
             self.state = "prose"
