@@ -5,9 +5,14 @@ A run travels in a key of its own in DSPy's context settings. So it reaches wher
 does not lose it.
 """
 
+# pyright: reportUnknownMemberType=false
+
 from contextlib import AbstractContextManager
 from typing import Any
 
+import dspy
+
+from fieldstream.tap.internals import lacking
 from fieldstream.tap.settings import overridden, overriding
 from fieldstream.tap.tap import Tap
 
@@ -21,4 +26,6 @@ def current_tap() -> Tap | None:
 
 def tapped(tap: Tap, **settings: Any) -> AbstractContextManager[None]:
     """Code in this block belongs to the tap's run, and sees these DSPy settings."""
+    if "callbacks" in lacking:  # Then ours is one among those that the program may hide.
+        settings["callbacks"] = [tap.observer, *(dspy.settings.get("callbacks") or [])]
     return overriding(**{_KEY: tap}, **settings)

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dspy.utils.usage_tracker import UsageTracker
-
 from fieldstream.tap.calls import Call
 from fieldstream.tap.state import State
+from fieldstream.tap.usage import Usage
 from fieldstream.tap.writer import Candidate, Writer
 
 
@@ -95,8 +94,8 @@ class LmCall:
     def spent(self, usage: Mapping[str, Any]) -> None:
         """What the provider reports of one attempt."""
         if usage:
-            tracker = UsageTracker()
+            total = Usage()
             if self.usage:
-                tracker.add_usage("", self.usage)
-            tracker.add_usage("", dict(usage))
-            self.usage = tracker.get_total_tokens()[""]
+                total.add("", self.usage)
+            total.add("", usage)
+            self.usage = total.total().get("")

@@ -1,32 +1,50 @@
 """DSPy's settings, set for a piece of code.
 
-Touches of DSPy: ``dspy.dsp.utils.settings.thread_local_overrides``. Setting it directly, where ``dspy.context`` would
-copy all of the global configuration, keeps a later ``dspy.configure`` visible to the program, as in the plain call.
+Touches of DSPy: ``dspy.dsp.utils.settings.thread_local_overrides``, which holds a ``dotdict``. Setting it directly,
+where ``dspy.context`` would copy all of the global configuration, keeps a later ``dspy.configure`` visible to the
+program, as in the plain call. Where it is not there, ``dspy.context`` is taken.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from contextvars import Token
 from typing import Any
 
-from dspy.dsp.utils.settings import dotdict, thread_local_overrides
+import dspy
+
+from fieldstream.tap.internals import do_without
+
+_overrides: Any = None
+_make: Any = dict
+try:
+    from dspy.dsp.utils.settings import dotdict, thread_local_overrides
+
+    _overrides, _make = thread_local_overrides, dotdict
+except ImportError as error:
+    do_without("settings", error)
 
 
 def overridden(name: str) -> Any:
     """The value that the setting has in the calling context, where it has one of its own there."""
-    return thread_local_overrides.get().get(name)
+    return dspy.settings.get(name) if _overrides is None else _overrides.get().get(name)
 
 
-def override(**settings: Any) -> Token[Any]:
-    """Set DSPy settings for the calling context, until ``restore``."""
-    return thread_local_overrides.set(dotdict({**thread_local_overrides.get(), **settings}))
+def override(**settings: Any) -> Any:
+    """Set DSPy settings for the calling context, until ``restore`` takes back what comes."""
+    if _overrides is None:
+        context = dspy.context(**settings)
+        context.__enter__()
+        return context
+    return _overrides.set(_make({**_overrides.get(), **settings}))
 
 
-def restore(token: Token[Any]) -> None:
+def restore(token: Any) -> None:
     """Take an ``override`` back."""
-    thread_local_overrides.reset(token)
+    if _overrides is None:
+        token.__exit__(None, None, None)
+    else:
+        _overrides.reset(token)
 
 
 @contextmanager

@@ -5,12 +5,11 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from dspy.utils.usage_tracker import UsageTracker
-
 from fieldstream.tap.calls import Recorder
 from fieldstream.tap.cancel import Cancellation
 from fieldstream.tap.names import Names
 from fieldstream.tap.sink import Sink
+from fieldstream.tap.usage import Usage
 
 
 class State:
@@ -24,15 +23,15 @@ class State:
         """Whether an LM's text is told of, too, where a field shows it."""
         self.root_task: asyncio.Task[Any] | None = None
         """The task that the run itself cancels."""
-        self._usage = UsageTracker()
+        self._usage = Usage()
         self._usage_lock = threading.Lock()
 
     def add_usage(self, model: str, usage: Mapping[str, Any]) -> None:
         """An LM's call has used so much."""
         with self._usage_lock:
-            self._usage.add_usage(model, dict(usage))
+            self._usage.add(model, usage)
 
     def total_usage(self) -> dict[str, dict[str, Any]]:
         """Tokens by model, as DSPy's own usage tracker sums them."""
         with self._usage_lock:
-            return self._usage.get_total_tokens()
+            return self._usage.total()
