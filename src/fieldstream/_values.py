@@ -15,34 +15,40 @@ from fieldstream._listener import Listened
 from fieldstream._messages import StatusMessage, StreamResponse
 from fieldstream._pieces import MOST_PIECES, aligned
 from fieldstream.events import (
-    UNSET,
     CallEnded,
     CallStarted,
     Event,
     FieldDelta,
     FieldEnded,
+    FieldKind,
     FieldReset,
     FieldStarted,
+    Path,
     ResetReason,
     RunEnded,
     Status,
 )
+from fieldstream.fields import Draft
 
 
 class _Field:
     """A field of a call that is listened to."""
 
-    __slots__ = ("call", "last", "literal", "name", "predictor", "reset", "value")
+    __slots__ = ("call", "draft", "kind", "last", "literal", "name", "predictor", "repaired", "reset")
 
-    def __init__(self, call: str, predictor: str, name: str) -> None:
+    def __init__(self, call: str, predictor: str, name: str, kind: FieldKind) -> None:
         self.call = call
         self.predictor = predictor
         self.name = name
+        self.kind: FieldKind = kind
         self.reset: ResetReason | None = None
         """What the next response is to say of those before it."""
         self.literal: Literal["", "open", "closed"] = ""
         """Whether the field's literal text has come, and its end."""
-        self.value: Any = UNSET
+        self.repaired = False
+        """Whether something was withdrawn after its literal text was over."""
+        self.draft = Draft()
+        """Its value, of a field that is no text."""
         self.last: StreamResponse | None = None
         """Its newest response, as long as that is not handed over and may yet turn out to be its last."""
 
@@ -67,7 +73,7 @@ class ValueQueue:
         self._lms: dict[str, str] = {}
         # The one call that each listener hears which hears only one.
         self._heard: dict[int, str] = {}
-        self._handles: list[_Field] = []
+        self._handles: list[tuple[_Field, Path]] = []
         # What was written for each predictor's call and is not shown yet, in its pieces.
         self._undecided: dict[str, list[str]] = {}
         # What came since the last flush, and whose responses are in it.
@@ -95,9 +101,13 @@ class ValueQueue:
             self._start_field(members)
         elif (field := self._field(members)) is not None:
             if kind is FieldDelta:
-                field.value = members["value"]
+                path = members.get("path", ())
+                if (text := members.get("text")) is not None:
+                    field.draft.append(path, text)
+                else:
+                    field.draft.assign(path, members["value"])
             elif kind is FieldReset:
-                field.reset, field.literal, field.value, field.last = members["reason"], "", UNSET, None
+                self._reset(field, members["reason"], members.get("path", ()))
             elif kind is FieldEnded:
                 self._end_field(field)
 
@@ -105,12 +115,19 @@ class ValueQueue:
         field = self._field(members) if kind is FieldDelta else None
         if field is None:
             return -1
-        self._handles.append(field)
+        self._handles.append((field, members.get("path", ())))
         return len(self._handles) - 1
 
     def append(self, text: int, piece: str) -> None:
-        if text >= 0:
-            self._respond_aligned(self._handles[text], piece)
+        if text < 0:
+            return
+        field, path = self._handles[text]
+        if field.kind == "text":
+            self._respond_aligned(field, piece)
+        else:
+            field.draft.append(path, piece)
+
+    def completed(self, call: str, field: str, candidate: int, path: Path) -> None: ...
 
     def chunk(self, chunk: object) -> None:
         if self.wants_chunks:  # a custom LM's come unasked
@@ -118,6 +135,8 @@ class ValueQueue:
 
     def literal(self, call: str, field: str, piece: str) -> None:
         if (listened := self._fields.get(call, {}).get(field)) is not None:
+            if listened.repaired:  # It was the literal text that was wrong: there is another.
+                listened.reset, listened.repaired, listened.last = "repair", False, None
             listened.literal = "open"
             self._respond_aligned(listened, piece)
 
@@ -190,15 +209,22 @@ class ValueQueue:
             if listened.field != name or listened.predictor not in (None, predictor):
                 continue
             if listened.allow_reuse or self._heard.setdefault(number, call) == call:
-                self._fields.setdefault(call, {}).setdefault(name, _Field(call, predictor, name))
+                self._fields.setdefault(call, {}).setdefault(name, _Field(call, predictor, name, members["kind"]))
+
+    def _reset(self, field: _Field, reason: ResetReason, path: Path) -> None:
+        field.draft.withdraw(path)
+        if reason == "repair" and field.literal == "closed":
+            field.repaired = True  # Perhaps only what was made of the text, which is as it was.
+        elif not path:
+            field.reset, field.literal, field.last = reason, "", None
 
     def _end_field(self, field: _Field) -> None:
         if field.literal == "closed":
             return
-        if field.value is not UNSET:
+        if not field.draft.blank:
             if field.literal:  # Its text broke off, and the value was made of something else.
                 field.reset, field.last = "repair", None
-            self._respond(field, json.dumps(field.value, ensure_ascii=False))
+            self._respond(field, json.dumps(field.draft.value, ensure_ascii=False))
         self._close(field)
 
     def _respond_aligned(self, field: _Field, text: str) -> None:

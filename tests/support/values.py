@@ -1,5 +1,6 @@
 """Applying field events, as any reader would, and what must come of it."""
 
+import copy
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -20,6 +21,12 @@ def apply(events: Iterable[Event]) -> Shown:
                 shown.setdefault((call, candidate), {})[field] = "" if event.kind == "text" else UNSET
             case FieldReset(call=call, field=field, candidate=candidate, path=()):
                 shown[call, candidate][field] = "" if kinds[call, field, candidate] == "text" else UNSET
+            case FieldReset(call=call, field=field, candidate=candidate, path=path):
+                holder = shown[call, candidate][field]
+                for key in path[:-1]:
+                    holder = holder[key]
+                assert isinstance(holder, dict) or path[-1] == len(holder) - 1, "of a list only the last is withdrawn"
+                del holder[path[-1]]
             case FieldDelta(call=call, field=field, candidate=candidate):
                 fields = shown[call, candidate]
                 fields[field] = _changed(fields[field], event.path, event)
@@ -30,7 +37,8 @@ def apply(events: Iterable[Event]) -> Shown:
 
 def _changed(value: Any, path: Sequence[str | int], delta: FieldDelta) -> Any:
     if not path:
-        return delta.value if delta.text is None else (value or "") + delta.text
+        # A delta's value may grow in the reader's hands, and it is other readers', too.
+        return copy.deepcopy(delta.value) if delta.text is None else (value or "") + delta.text
     key, *rest = path
     if isinstance(value, list):
         assert isinstance(key, int)

@@ -1,5 +1,6 @@
 """The writer alone: whatever was shown, applying the events gives what it turned out to be."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -10,21 +11,27 @@ from tests.support.order import check_order
 from tests.support.values import apply
 
 from fieldstream.events import Event, FieldEnded, FieldKind, FieldReset
-from fieldstream.fields import ChatParser
+from fieldstream.fields import ChatParser, FieldParser, Plain, Slot, StructuredParser
 from fieldstream.log import MemoryLog
 from fieldstream.tap.calls import Recorder
 from fieldstream.tap.writer import Writer
 
 FIELDS: dict[str, FieldKind] = {"answer": "text", "more": "data"}
 
+
+def new_parser() -> FieldParser:
+    return StructuredParser(ChatParser(FIELDS), {"more": Slot(Plain())}, raw=True)
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.floats(0, 1) | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
     max_leaves=4,
 )
+literals = json_values.map(json.dumps)
 texts = st.text("ab\n[]#é ", max_size=6)
 chat_texts = st.builds(
-    lambda answer, more: f"[[ ## answer ## ]]\n{answer}\n\n[[ ## more ## ]]\n{more}", texts, texts
+    lambda answer, more: f"[[ ## answer ## ]]\n{answer}\n\n[[ ## more ## ]]\n{more}", texts, texts | literals
 ) | st.text("[]# answer\n", max_size=30)
 
 
@@ -65,7 +72,7 @@ def test_whatever_was_shown_the_end_is_right(
     tries: list[str], answer: str | None, more: Any, parsed: bool, size: int
 ) -> None:
     scene = Scene()
-    scene.writer.plan(ChatParser, FIELDS)
+    scene.writer.plan(new_parser, FIELDS)
     for text in tries:
         scene.write(*(text[at : at + size] for at in range(0, len(text), size)))
     if parsed:
@@ -77,7 +84,7 @@ def test_whatever_was_shown_the_end_is_right(
 
 def test_settling_again_says_nothing_again() -> None:
     scene = Scene()
-    scene.writer.plan(ChatParser, FIELDS)
+    scene.writer.plan(new_parser, FIELDS)
     scene.write("[[ ## answer ## ]]\nBlue\n\n[[ ## more ## ]]\n[1]")
     for _ in range(3):
         scene.writer.settle(0, with_kinds({"answer": "Blue", "more": [1]}))
@@ -96,7 +103,7 @@ def test_values_that_only_python_takes_for_equal(one: Any, other: Any) -> None:
 
 def test_another_format_withdraws_what_the_first_showed() -> None:
     scene = Scene()
-    scene.writer.plan(ChatParser, FIELDS)
+    scene.writer.plan(new_parser, FIELDS)
     scene.write("[[ ## answer ## ]]\nWrong")
     scene.writer.plan(None, FIELDS)
     scene.write("anything")
@@ -108,14 +115,14 @@ def test_another_format_withdraws_what_the_first_showed() -> None:
 
 def test_nothing_is_said_after_the_end() -> None:
     scene = Scene()
-    scene.writer.plan(ChatParser, FIELDS)
+    scene.writer.plan(new_parser, FIELDS)
     writing = scene.writer.begin(0)
     scene.writer.feed(writing, "[[ ## answer ## ]]\nBl")
     events = scene.end()
     scene.writer.feed(writing, "ue")
     scene.writer.finish(writing)
     scene.writer.begin(0)
-    scene.writer.plan(ChatParser, FIELDS)
+    scene.writer.plan(new_parser, FIELDS)
     scene.writer.parsed(with_kinds({"answer": "Blue"}))
     scene.writer.settle(0, with_kinds({"answer": "Blue"}))
     assert scene.log.read() == events

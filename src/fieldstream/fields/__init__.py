@@ -13,8 +13,10 @@ from fieldstream.fields.changes import (
     Written,
 )
 from fieldstream.fields.chat import ChatParser
-from fieldstream.fields.draft import Draft
+from fieldstream.fields.draft import Draft, alike, corrections, value_at
 from fieldstream.fields.json import JsonParser
+from fieldstream.fields.shapes import Choice, Items, Later, Members, Plain, Scalar, Shape, Slot, Text
+from fieldstream.fields.structured import StructuredParser
 from fieldstream.fields.xml import XmlParser
 
 __all__ = [
@@ -22,14 +24,27 @@ __all__ = [
     "Assigned",
     "Change",
     "ChatParser",
+    "Choice",
     "Closed",
     "Completed",
     "Draft",
     "FieldParser",
     "Fields",
+    "Items",
     "JsonParser",
+    "Later",
+    "Members",
     "Opened",
+    "Plain",
+    "Scalar",
+    "Shape",
+    "Slot",
+    "StructuredParser",
+    "Text",
     "Withdrawn",
     "Written",
     "XmlParser",
+    "alike",
+    "corrections",
+    "value_at",
 ]

@@ -14,15 +14,19 @@ class Opened(msgspec.Struct, frozen=True, gc=False):
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):
-    """More of a text, free of the format: of the field's own, or of the one at ``path`` in its value."""
+    """More of a text, free of the format: of the field's own, or of the one at ``path`` in its value.
+
+    ``whole``: nothing more will come of it (a later piece may also be the last without saying so).
+    """
 
     field: str
     text: str
     path: Path = ()
+    whole: bool = False
 
 
 class Assigned(msgspec.Struct, frozen=True):
-    """What is at ``path`` in the value of a ``data`` field is this JSON value; a container comes before what is in it."""
+    """What is at ``path`` in a ``data`` field's value is this JSON value; a container comes before what is in it."""
 
     field: str
     value: Any

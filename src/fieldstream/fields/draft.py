@@ -44,7 +44,7 @@ class Draft:
         """The value at this path is this one."""
         self._settle()
         # Events are shared: what they hold must not grow.
-        self._put(path, copy.deepcopy(value) if isinstance(value, dict | list) else value)
+        self._put(path, copy.deepcopy(value))
 
     def withdraw(self, path: Path) -> Any:
         """Forget what is at this path, and in a list what follows it; gives what it was."""
@@ -104,8 +104,8 @@ def alike(one: Any, other: Any) -> bool:
 def corrections(field: str, shown: Any, value: Any, *, ended: bool = False) -> list[Change]:
     """What leads from what was shown of a field to its value: what is missing is added, what is wrong put right.
 
-    A text is appended to, or assigned anew as any scalar; anything larger that is wrong is withdrawn first. A field that
-    has ``ended`` is open again only after something was withdrawn, so that comes first.
+    A text is appended to, or assigned anew as any scalar; anything larger that is wrong is withdrawn first. A field
+    that has ``ended`` is open again only after something was withdrawn, so that comes first.
     """
     changes = list(_corrections(field, shown, value, ()))
     if not ended or not changes or isinstance(changes[0], Withdrawn):
@@ -159,6 +159,5 @@ def _corrections(field: str, shown: Any, value: Any, path: Path) -> Iterator[Cha
 
 def _fits(shown: Any, value: Any) -> bool:
     """Whether the one can become the other where it stands."""
-    if isinstance(shown, dict | list) or isinstance(value, dict | list):
-        return type(shown) is type(value)
-    return True
+    kinds: set[type[Any]] = {type(shown), type(value)}
+    return len(kinds) == 1 or not kinds & {dict, list}

@@ -21,7 +21,17 @@ import re
 from collections.abc import Iterable
 from typing import Any, Literal, cast
 
-from fieldstream.fields.changes import Appended, Change, Closed, Fields, Opened, Withdrawn, Written
+from fieldstream.fields.changes import (
+    Appended,
+    Assigned,
+    Change,
+    Closed,
+    Completed,
+    Fields,
+    Opened,
+    Withdrawn,
+    Written,
+)
 from fieldstream.fields.repaired import CAREFUL, RepairedParser
 from fieldstream.fields.tokens import Kind, Tokenizer
 
@@ -366,6 +376,8 @@ class _Told:
                     self.texts[name] += text
                 case Closed():
                     self.closed.add(name)
+                case Assigned() | Completed():
+                    pass  # This parser says nothing of values.
 
 
 def _balances(text: str) -> bool:

@@ -4,16 +4,27 @@ Pure data. What a type's shape is, and how a scalar becomes JSON, is told by who
 """
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
 from typing import Any, TypeAlias
+
+from fieldstream.events import UNSET
+
+Convert: TypeAlias = Callable[[Any], Any]
+"""Makes one value of another, or raises ``ValueError``."""
 
 
 class Slot:
     """A place in a value: what shape it has, and how its author marked it."""
 
-    __slots__ = ("done", "needed", "shape", "stateful")
+    __slots__ = ("default", "done", "needed", "shape", "stateful")
 
-    def __init__(self, shape: "Shape", *, done: bool = False, needed: bool = False, stateful: bool = False) -> None:
+    def __init__(
+        self, shape: "Shape", *, default: Any = UNSET, done: bool = False, needed: bool = False, stateful: bool = False
+    ) -> None:
         self.shape = shape
+        self.default = default
+        """The JSON value that is there if the text has none; ``UNSET``: not known."""
         self.done = done
         """It appears only when it is whole."""
         self.needed = needed
@@ -29,50 +40,109 @@ class Text:
 class Scalar:
     """A number, a literal, a date: it appears when it is whole."""
 
-    def __init__(self, validate: Callable[[Any], Any]) -> None:
-        self.validate = validate
-        """Makes the object that the value holds of a JSON value, or raises ``ValueError``."""
+    def __init__(self, as_json: Convert, revive: Convert) -> None:
+        self.as_json = as_json
+        """From what the text says to the JSON value."""
+        self.revive = revive
+        """From the JSON value to the object."""
 
 
 class Items:
-    """A list. ``first`` are the slots of a tuple's items; ``rest`` is that of all others, where there may be any."""
+    """A list. ``first`` are the slots of a tuple's first items; ``rest`` is that of all others, if there may be any."""
 
-    def __init__(self, rest: Slot | None, first: tuple[Slot, ...] = ()) -> None:
+    def __init__(self, rest: Slot | None = None, first: tuple[Slot, ...] = ()) -> None:
         self.first = first
         self.rest = rest
 
     def slot(self, index: int) -> Slot | None:
+        """The slot of the item with this index."""
         return self.first[index] if index < len(self.first) else self.rest
 
 
 class Members:
-    """An object. ``keys`` are the names that a text may use, with the member that each is; ``rest`` is that of others.
+    """An object: its members, by the names that they have in the end.
 
-    Others are dropped where there is no ``rest``. ``make`` makes the object that a reader of typed values sees.
+    ``keys`` says which member a key in the text means; a key that is not there is a member of the slot ``rest``, or,
+    without one, nothing that stays. ``make`` makes the object that a reader of typed values sees.
     """
 
-    def __init__(self, rest: Slot | None = None, make: Callable[[], Any] = dict) -> None:
-        self.keys: dict[str, tuple[str, Slot]] = {}
+    def __init__(self, rest: Slot | None = None, make: Callable[[], Any] | None = None) -> None:
+        self.slots: dict[str, Slot] = {}
+        self.keys: dict[str, str] = {}
         self.rest = rest
         self.make = make
+        self.expected: set[str] = set()
+        """Without these, the object has something that nobody knows before it is made, if it can be made."""
+        self.certain = True
+        """Whether nothing else comes to the object when it is made."""
 
-    def member(self, key: str) -> tuple[str, Slot] | None:
-        """The member that a key in a text means."""
-        if key in self.keys:
-            return self.keys[key]
-        return (key, self.rest) if self.rest is not None else None
+    def slot(self, name: str) -> Slot | None:
+        """The slot of the member with this name."""
+        return self.slots.get(name, self.rest)
 
 
 class Choice:
-    """One of several shapes. ``validate`` is as a scalar's, for what is no container."""
+    """One of several shapes. ``as_json`` and ``revive`` are as a scalar's, for what is no container and no text."""
 
-    def __init__(self, shapes: "tuple[Shape, ...]", validate: Callable[[Any], Any]) -> None:
-        self.shapes = shapes
-        self.validate = validate
+    def __init__(self, as_json: Convert, revive: Convert) -> None:
+        self.shapes: list[Shape] = []
+        self.as_json = as_json
+        self.revive = revive
+
+    @property
+    def every(self) -> "list[Shape]":
+        """The shapes, and in the place of choices among them theirs."""
+        every: list[Shape] = []
+        known: set[int] = set()
+        waiting: list[Shape] = [self]
+        while waiting:
+            shape = waiting.pop()
+            if id(shape) in known:
+                continue
+            known.add(id(shape))
+            if isinstance(shape, Choice):
+                waiting += reversed(shape.shapes)
+            else:
+                every.append(shape)
+        return every
+
+    @cached_property
+    def members(self) -> Members | None:
+        """The shape of an object: of several, one that has the members of all."""
+        every = [shape for shape in self.every if isinstance(shape, Members)]
+        if len(every) < 2:
+            return every[0] if every else None
+        merged = Members(next((shape.rest for shape in every if shape.rest is not None), None))
+        merged.certain = False
+        for shape in every:
+            for key, name in shape.keys.items():
+                merged.keys.setdefault(key, name)
+            for name, slot in shape.slots.items():
+                merged.slots[name] = self._merged(merged.slots[name], slot) if name in merged.slots else slot
+        return merged
+
+    def _merged(self, one: Slot, other: Slot) -> Slot:
+        if type(one.shape) is type(other.shape) and isinstance(one.shape, Text | Plain | Later):
+            return one
+        as_json = [shape.as_json for shape in (one.shape, other.shape) if isinstance(shape, Scalar | Choice)]
+        revive = [shape.revive for shape in (one.shape, other.shape) if isinstance(shape, Scalar | Choice)]
+        both = Choice(_first_of(as_json), _first_of(revive))
+        both.shapes = [one.shape, other.shape]
+        return Slot(both, done=one.done and other.done, stateful=one.stateful and other.stateful)
+
+
+def _first_of(conversions: list[Convert]) -> Convert:
+    def convert(value: Any) -> Any:
+        for each in conversions:
+            with suppress(ValueError):
+                return each(value)
+        raise ValueError(f"nothing fits {value!r}")
+
+    return convert
 
 
 class Plain:
-    """Any JSON value, shown as it is."""
+    """Any JSON value, as it is."""
 
 
 class Later:

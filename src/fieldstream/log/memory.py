@@ -9,9 +9,9 @@ import time
 from array import array
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from fieldstream.events import Event, RunEnded
+from fieldstream.events import Event, Path, RunEnded
 
 _PIECES_PER_BLOCK = 512
 """How many pieces of a text stay apart before they are joined: more cost memory, fewer cost a reader at the tail."""
@@ -70,6 +70,16 @@ class _Text:
         self._tail = []
 
 
+class Completion(NamedTuple):
+    """What is at ``path`` in a field was whole after so many events."""
+
+    events: int
+    call: str
+    field: str
+    candidate: int
+    path: Path
+
+
 class MemoryLog:
     """Where a run's events are kept while the process lives. Writers and readers may be in any threads.
 
@@ -91,6 +101,7 @@ class MemoryLog:
         self._at = array("d")
         self._events: list[Event] = []
         self._texts: list[_Text] = []
+        self._completions: list[Completion] = []
         self._waiters: list[Callable[[], None]] = []
         self._ended = False
 
@@ -141,13 +152,26 @@ class MemoryLog:
             for wake in waiters:
                 wake()
 
-    def wait(self, after: int, wake: Callable[[], None]) -> bool:
+    def completed(self, call: str, field: str, candidate: int, path: Path) -> None:
+        """What is at this path is whole. No event says so: it is for those who read values in this process."""
+        with self._lock:
+            self._completions.append(Completion(len(self._source), call, field, candidate, path))
+
+    def completions(self, after: int) -> list[Completion]:
+        """Those after so many of them."""
+        with self._lock:
+            return self._completions[after:]
+
+    def wait(self, after: int, wake: Callable[[], None], completions: int | None = None) -> bool:
         """Have ``wake`` called, once and from any thread, when there is more after this cursor.
 
-        ``False``: there is already, or the log is complete; ``wake`` will not be called.
+        ``False``: there is already, or the log is complete; ``wake`` will not be called. Who has seen so many
+        ``completions`` waits for one more of them, too.
         """
         with self._lock:
             if self._ended or len(self._source) > after + 1:
+                return False
+            if completions is not None and len(self._completions) > completions:
                 return False
             self._waiters.append(wake)
             return True

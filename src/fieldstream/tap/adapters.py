@@ -5,13 +5,15 @@ inherits one of them reads its format).
 """
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import dspy
 
-from fieldstream.fields import ChatParser, Fields, JsonParser, XmlParser
+from fieldstream.fields import ChatParser, FieldParser, Fields, JsonParser, StructuredParser, XmlParser
+from fieldstream.tap.shapes import slots_of
 from fieldstream.tap.values import field_kind
-from fieldstream.tap.writer import ParserFactory
+from fieldstream.tap.writer import NewParser
 
 
 def _parse_of(adapter: type[dspy.Adapter]) -> Any:
@@ -19,16 +21,25 @@ def _parse_of(adapter: type[dspy.Adapter]) -> Any:
     return inspect.unwrap(adapter.parse)
 
 
-_PARSERS: dict[Any, ParserFactory] = {
-    _parse_of(dspy.ChatAdapter): ChatParser,
-    _parse_of(dspy.JSONAdapter): JsonParser,
-    _parse_of(dspy.XMLAdapter): XmlParser,
+_FORMATS: dict[Any, tuple[Callable[[Fields], FieldParser], bool]] = {
+    _parse_of(dspy.ChatAdapter): (ChatParser, True),
+    _parse_of(dspy.JSONAdapter): (JsonParser, False),
+    _parse_of(dspy.XMLAdapter): (XmlParser, True),
 }
+"""By an adapter's ``parse``: who makes a parser of its format; and whether a field's literal text is ``raw``."""
 
 
-def parser_of(adapter: dspy.Adapter) -> ParserFactory | None:
-    """The factory of parsers for the adapter's format; none where only the adapter itself can read it."""
-    return _PARSERS.get(_parse_of(type(adapter)))
+def parser_of(adapter: dspy.Adapter, signature: Any) -> NewParser | None:
+    """Makes parsers for the adapter's format; none where only the adapter itself can read it."""
+    known = _FORMATS.get(_parse_of(type(adapter)))
+    if known is None:
+        return None
+    new_parser, raw = known
+    fields = output_fields(signature)
+    if "data" not in fields.values():
+        return lambda: new_parser(fields)
+    slots = slots_of(signature)
+    return lambda: StructuredParser(new_parser(fields), slots, raw=raw)
 
 
 def asks_again(adapter: dspy.Adapter) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from fieldstream.events import Event
+from fieldstream.events import Event, Path
 
 
 class Sink(Protocol):
@@ -29,6 +29,10 @@ class Sink(Protocol):
 
     def append(self, text: int, piece: str) -> None:
         """Append a delta to the text of this handle."""
+        ...
+
+    def completed(self, call: str, field: str, candidate: int, path: Path) -> None:
+        """What is at this path in the field is whole, as far as its text goes."""
         ...
 
     def chunk(self, chunk: object) -> None: ...

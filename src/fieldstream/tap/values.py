@@ -17,7 +17,7 @@ from fieldstream.events import Failure, FieldKind
 def to_json(value: Any) -> Any:
     """The value as Pydantic's ``mode="json"`` gives it; what Pydantic does not know, as its ``str``."""
     try:
-        return to_jsonable_python(_unread(value), fallback=_words, serialize_unknown=True)
+        return to_jsonable_python(_unread(value), by_alias=False, fallback=_words, serialize_unknown=True)
     except Exception:  # An object may fail in any way when it is looked at; watching must not fail with it.
         return _words(value)
 

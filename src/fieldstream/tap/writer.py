@@ -5,35 +5,47 @@ adapter has parsed the whole, and again when the predictor returns, ``settle`` c
 turned out to be: it adds what is missing, and where something was wrong it withdraws that and shows the right value.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from fieldstream.events import UNSET, FieldDelta, FieldEnded, FieldKind, FieldReset, FieldStarted, ResetReason
-from fieldstream.fields import Appended, Change, Closed, FieldParser, Fields, Opened, Withdrawn, Written
+from fieldstream.events import UNSET, FieldDelta, FieldEnded, FieldKind, FieldReset, FieldStarted, Path, ResetReason
+from fieldstream.fields import (
+    Appended,
+    Assigned,
+    Change,
+    Closed,
+    Completed,
+    Draft,
+    FieldParser,
+    Fields,
+    Withdrawn,
+    Written,
+    alike,
+    corrections,
+)
 from fieldstream.tap.calls import Call, Recorder
 
-ParserFactory: TypeAlias = Callable[[Fields], FieldParser]
+NewParser: TypeAlias = Callable[[], FieldParser]
 
 
 class _Field:
     """What was shown of one field of one candidate."""
 
-    __slots__ = ("handle", "kind", "name", "open", "pieces", "value", "written")
+    __slots__ = ("draft", "handle", "kind", "name", "open", "path", "written")
 
     def __init__(self, name: str, kind: FieldKind) -> None:
         self.name = name
         self.kind: FieldKind = kind
         self.open = True
         self.written = False
-        self.pieces: list[str] = []
-        self.value: Any = UNSET
+        self.draft = Draft()
+        # The text that grows.
+        self.path: Path = ()
         self.handle: int | None = None
 
     @property
     def blank(self) -> bool:
-        return self.open and not self.pieces and not self.written and self.value is UNSET
+        return self.open and self.draft.blank and not self.written
 
 
 class Candidate:
@@ -53,20 +65,20 @@ class Writer:
     def __init__(self, recorder: Recorder, call: Call) -> None:
         self.call = call
         self.fields: Fields = {}
-        self.factory: ParserFactory | None = None
+        self.new_parser: NewParser | None = None
         self._recorder = recorder
         self._sink = recorder.sink
         self._candidates: dict[int, Candidate] = {}
         self._parsed = 0
         call.on_close = self._close
 
-    def plan(self, factory: ParserFactory | None, fields: Fields) -> None:
+    def plan(self, new_parser: NewParser | None, fields: Fields) -> None:
         """The next text of the LM is in this format, with these fields. What another format showed is withdrawn."""
         with self._recorder.lock:
             for candidate in self._candidates.values():
                 self._withdraw(candidate, "fallback")
                 candidate.parser = None
-            self.factory = factory
+            self.new_parser = new_parser
             self.fields = fields
             self._parsed = 0
             self._sink.flush()
@@ -78,7 +90,7 @@ class Writer:
             if candidate.parser is not None:
                 self._withdraw(candidate, "retry")
                 self._sink.flush()
-            candidate.parser = self.factory(self.fields) if self.factory is not None else None
+            candidate.parser = self.new_parser() if self.new_parser is not None else None
             return candidate
 
     def feed(self, candidate: Candidate, piece: str) -> None:
@@ -122,42 +134,52 @@ class Writer:
                 field = candidate.fields.get(change.field) or self._start(
                     candidate, change.field, self.fields[change.field]
                 )
-                if type(change) is Appended:  # Nearly always, so that it comes before the match.
-                    self._append(candidate, field, change.text)
-                    continue
-                match change:
-                    case Closed():
-                        # A data field is whole only once its value is known; its literal text already is.
-                        if field.kind == "text":
-                            self._end(candidate, field)
-                        elif self._sink.wants_literals and candidate.index == 0:
-                            self._sink.literal_ended(self.call.id, field.name)
-                    case Opened() | Appended():
-                        pass
-                    case Written(_, text):
-                        if self._sink.wants_literals and candidate.index == 0:
-                            field.written = True
-                            self._sink.literal(self.call.id, field.name, text)
-                    case Withdrawn(_, reason):
-                        self._reset(candidate, field, reason)
+                self._take(candidate, field, change)
             self._sink.flush()
 
+    def _take(self, candidate: Candidate, field: _Field, change: Change) -> None:
+        if type(change) is Appended:  # Nearly always, so that it comes before the match.
+            self._append(candidate, field, change)
+            return
+        match change:
+            case Assigned(_, value, path):
+                field.draft.assign(path, value)
+                self._record(FieldDelta, candidate, field, path=path, value=value)
+            case Closed() if field.kind == "text":
+                self._end(candidate, field)
+            case Closed():
+                # A data field is whole only once its value is; its literal text already is.
+                if self._sink.wants_literals and candidate.index == 0:
+                    self._sink.literal_ended(self.call.id, field.name)
+            case Completed(path=()):
+                self._end(candidate, field)
+            case Completed(_, path):
+                self._sink.completed(self.call.id, field.name, candidate.index, path)
+            case Written(_, text):
+                if self._sink.wants_literals and candidate.index == 0:
+                    field.written = True
+                    self._sink.literal(self.call.id, field.name, text)
+            case Withdrawn(_, reason, path):
+                self._reset(candidate, field, reason, path)
+            case _:
+                pass
+
     def _settle(self, candidate: Candidate, field: _Field, value: Any) -> None:
-        if field.kind == "text" and isinstance(value, str):
-            shown = "".join(field.pieces)
-            if shown == value and field.value is UNSET:
-                return
-            if not field.open or field.value is not UNSET or not value.startswith(shown):
-                self._reset(candidate, field, "repair")
-                shown = ""
-            if value != shown:
-                self._append(candidate, field, value[len(shown) :])
-        elif not _alike(field.value, value):
-            scalar = not isinstance(value, dict | list) and not isinstance(field.value, dict | list)
-            if field.pieces or not field.open or (field.value is not UNSET and not scalar):
-                self._reset(candidate, field, "repair")
-            field.value = value
-            self._record(FieldDelta, candidate, field, value=value)
+        shown = field.draft.value
+        if field.kind == "data":
+            for change in corrections(field.name, shown, value, ended=not field.open):
+                self._take(candidate, field, change)
+            return
+        if alike(shown, value) or (value == "" and shown is UNSET):
+            return
+        goes_on = isinstance(value, str) and (shown is UNSET or (isinstance(shown, str) and value.startswith(shown)))
+        if not field.open or (shown is not UNSET and not goes_on):
+            self._reset(candidate, field, "repair")
+            shown = UNSET
+        if not isinstance(value, str):
+            self._take(candidate, field, Assigned(field.name, value))
+        elif value:
+            self._append(candidate, field, Appended(field.name, value if shown is UNSET else value[len(shown) :]))
 
     def _start(self, candidate: Candidate, name: str, kind: FieldKind) -> _Field:
         self._recorder.announce(self.call)
@@ -165,13 +187,18 @@ class Writer:
         self._record(FieldStarted, candidate, field, kind=kind)
         return field
 
-    def _append(self, candidate: Candidate, field: _Field, text: str) -> None:
-        if field.handle is None:
+    def _append(self, candidate: Candidate, field: _Field, change: Appended) -> None:
+        path = change.path
+        field.draft.append(path, change.text)
+        if field.handle is None or path != field.path:
+            if change.whole:
+                self._record(FieldDelta, candidate, field, path=path, text=change.text)
+                return
+            field.path = path
             field.handle = self._sink.open_text(
-                FieldDelta, call=self.call.id, field=field.name, candidate=candidate.index
+                FieldDelta, call=self.call.id, field=field.name, candidate=candidate.index, path=path
             )
-        field.pieces.append(text)
-        self._sink.append(field.handle, text)
+        self._sink.append(field.handle, change.text)
 
     def _withdraw(self, candidate: Candidate, reason: ResetReason) -> None:
         if self.call.ended or self._recorder.ended:
@@ -180,12 +207,12 @@ class Writer:
             if not field.blank:
                 self._reset(candidate, field, reason)
 
-    def _reset(self, candidate: Candidate, field: _Field, reason: ResetReason) -> None:
-        field.pieces = []
-        field.written = False
-        field.value = UNSET
+    def _reset(self, candidate: Candidate, field: _Field, reason: ResetReason, path: Path = ()) -> None:
+        field.draft.withdraw(path)
         field.open = True
-        self._record(FieldReset, candidate, field, reason=reason)
+        if not path:
+            field.written = False
+        self._record(FieldReset, candidate, field, reason=reason, path=path)
 
     def _end(self, candidate: Candidate, field: _Field) -> None:
         if field.open:
@@ -200,14 +227,3 @@ class Writer:
 
     def _record(self, kind: Callable[..., Any], candidate: Candidate, field: _Field, /, **members: Any) -> None:
         self._sink.record(kind, call=self.call.id, field=field.name, candidate=candidate.index, **members)
-
-
-def _alike(one: Any, other: Any) -> bool:
-    """Whether two values are the same JSON: for Python, 1 equals true."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(_alike, one, other))
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_alike(value, other[key]) for key, value in one.items())
-    return one == other
