@@ -57,6 +57,9 @@ class CallStarted(_Event, frozen=True, kw_only=True, tag="call.started"):
 
     ``name`` is a predictor's or a module's path in the program (as ``named_predictors()`` gives it), a tool's name or a
     model's. ``arguments`` are a tool's. ``whole`` says why a predictor's fields will come whole, if they will.
+    ``attempt`` counts, from 1, the tries of a module that its parent makes to choose one of (``BestOfN``, ``Refine``).
+
+    A tool is whatever a program uses beside modules and LMs: its tools, and its embedders, retrievers and interpreters.
     """
 
     call: str
@@ -65,6 +68,7 @@ class CallStarted(_Event, frozen=True, kw_only=True, tag="call.started"):
     name: str
     arguments: dict[str, Any] | None = None
     whole: WholeReason | None = None
+    attempt: int | None = None
 
 
 class FieldStarted(_Event, frozen=True, kw_only=True, tag="field.started"):
@@ -121,7 +125,7 @@ class CallEnded(_Event, frozen=True, kw_only=True, tag="call.ended"):
     """A call ended after ``seconds``, with an ``error`` or with what its kind gives.
 
     ``fields`` are a predictor's final values, by name (of the first candidate); ``usage`` and ``cached`` an LM call's;
-    ``result`` a tool's.
+    ``result`` a tool's. ``chosen`` is the id of the attempt in it whose result is this call's; others are discarded.
     """
 
     call: str
@@ -131,6 +135,7 @@ class CallEnded(_Event, frozen=True, kw_only=True, tag="call.ended"):
     usage: dict[str, Any] | None = None
     cached: bool = False
     result: Any = UNSET
+    chosen: str | None = None
 
 
 class Status(_Event, frozen=True, kw_only=True, tag="status"):

@@ -31,7 +31,19 @@ ABANDONED = Failure(kind="abandoned", message="the call that this one belongs to
 class Call:
     """One call of a module, a predictor, an LM or a tool."""
 
-    __slots__ = ("announced", "arguments", "began", "children", "ended", "id", "kind", "name", "on_close", "parent")
+    __slots__ = (
+        "announced",
+        "arguments",
+        "attempt",
+        "began",
+        "children",
+        "ended",
+        "id",
+        "kind",
+        "name",
+        "on_close",
+        "parent",
+    )
 
     def __init__(self, id: str, parent: "Call | None", kind: CallKind, name: str) -> None:
         self.id = id
@@ -39,6 +51,7 @@ class Call:
         self.kind: CallKind = kind
         self.name = name
         self.arguments: dict[str, Any] | None = None
+        self.attempt: int | None = None
         self.began = time.monotonic()
         self.announced = False
         # Born ended where its parent is: an abandoned call's children are not heard either.
@@ -69,6 +82,7 @@ class Recorder:
         name: str,
         *,
         arguments: dict[str, Any] | None = None,
+        attempt: int | None = None,
         hold: bool = False,
     ) -> Call:
         """A call begins. With ``hold`` its event waits until ``announce``, or until something in it must be said."""
@@ -76,6 +90,7 @@ class Recorder:
             self._count += 1
             call = Call(f"c{self._count}", parent, kind, name)
             call.arguments = arguments
+            call.attempt = attempt
             if not call.ended:
                 (self._roots if parent is None else parent.children)[call.id] = call
                 if not hold:
@@ -99,6 +114,7 @@ class Recorder:
                 name=call.name,
                 arguments=call.arguments,
                 whole=whole,
+                attempt=call.attempt,
             )
 
     def close(self, call: Call, *, error: Failure | None = None, **members: Any) -> None:

@@ -34,6 +34,7 @@ def install() -> None:
             return
         put("callbacks", _install_callbacks)
         put("litellm", _install_litellm)
+        put("retrieval", _install_retrieval)
         put("waits", _install_httpcore)
         if importlib.util.find_spec("dspy.clients.execution") is not None:  # DSPy 3.4 and later
             put("engines", _install_engines)
@@ -66,6 +67,12 @@ def _install_litellm() -> None:
     from fieldstream.tap import litellm
 
     litellm.install()
+
+
+def _install_retrieval() -> None:
+    from fieldstream.tap import retrieval
+
+    retrieval.install()
 
 
 def _install_engines() -> None:

@@ -12,17 +12,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import dspy
+from dspy.signatures.signature import ensure_signature
 from dspy.utils.callback import BaseCallback
 
 from fieldstream.events import WholeReason
 from fieldstream.tap.adapters import asks_again, output_fields, parser_of
 from fieldstream.tap.cancel import task_interrupt
+from fieldstream.tap.choosing import attempt_number, chosen
+from fieldstream.tap.internals import lacking
 from fieldstream.tap.lm_call import LmCall
-from fieldstream.tap.opened import OpenCalls, Opened
+from fieldstream.tap.opened import Attempt, OpenCalls, Opened
 from fieldstream.tap.outlet import Outlet
 from fieldstream.tap.settings import override, restore
 from fieldstream.tap.state import State
 from fieldstream.tap.statuses import Statuses
+from fieldstream.tap.tools import Tools, call_arguments
 from fieldstream.tap.values import argument, failure, field_values, output_texts, to_json, tool_arguments
 from fieldstream.tap.writer import Writer
 
@@ -35,6 +39,7 @@ class Observer(BaseCallback):
         self._opened = opened
         self._outlet = outlet
         self._statuses = Statuses(state.recorder, status)
+        self._tools = Tools(state, opened)
         self.pending = self._statuses.pending
 
     # Modules and predictors
@@ -42,18 +47,34 @@ class Observer(BaseCallback):
     def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         self._state.cancellation.check()
         parent = self._opened.active()
-        predictor = isinstance(instance, dspy.Predict)
+        if isinstance(instance, dspy.Module):
+            opened = self._open_module(call_id, parent, instance, inputs)
+        else:  # `dspy.Retrieve`, or what its author gave DSPy's callbacks.
+            call = self._tools.open(type(instance).__name__, call_arguments(instance, inputs))
+            opened = self._opened.add(call_id, call, instance)
+        if opened.call is not None:
+            self._statuses.say("module_start", opened.call, call_id=call_id, instance=instance, inputs=inputs)
+
+    def _open_module(
+        self, call_id: str, parent: Opened | None, module: dspy.Module, inputs: Mapping[str, Any]
+    ) -> Opened:
+        predictor = isinstance(module, dspy.Predict)
         call = self._state.recorder.open(
             parent.call if parent else None,
             "predictor" if predictor else "module",
-            self._state.names.of(instance),
+            self._state.names.of(module),
+            attempt=attempt_number(parent, module, self._state.names),
             hold=predictor,
         )
-        opened = self._opened.add(call_id, call, instance)
+        opened = self._opened.add(call_id, call, module)
+        if parent is not None and call.attempt is not None:
+            opened.attempt = Attempt(call)
+            parent.attempts.append(opened.attempt)
         if predictor:
             opened.writer = Writer(self._state.recorder, call)
-            opened.signature = instance.signature
-        self._statuses.say("module_start", call, call_id=call_id, instance=instance, inputs=inputs)
+            # A call may bring a signature of its own, also as a string; DSPy reads it first.
+            opened.signature = (inputs.get("kwargs") or {}).get("signature", module.signature)
+        return opened
 
     def on_module_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         opened = self._opened.remove(call_id)
@@ -61,9 +82,19 @@ class Observer(BaseCallback):
             return
         fields: dict[str, Any] | None = None
         if opened.writer is not None and isinstance(outputs, dspy.Prediction):
-            fields = self._settle(opened.writer, opened.signature, outputs)
+            fields = self._settle(opened.writer, ensure_signature(opened.signature), outputs)
         self._say_end("module_end", opened, call_id, outputs, exception)
-        self._state.recorder.close(opened.call, error=failure(exception) if exception else None, fields=fields)
+        if opened.call.kind == "tool":
+            self._tools.close(opened.call, outputs, exception)
+            return
+        if opened.attempt is not None:
+            opened.attempt.result = outputs
+        self._state.recorder.close(
+            opened.call,
+            error=failure(exception) if exception else None,
+            fields=fields,
+            chosen=chosen(opened, outputs),
+        )
 
     def _settle(self, writer: Writer, signature: Any, prediction: dspy.Prediction) -> dict[str, Any]:
         values = field_values(signature, dict(prediction.items()))
@@ -84,7 +115,7 @@ class Observer(BaseCallback):
             return
         signature = argument(inputs, "signature")
         if signature is not None:
-            parser = parser_of(instance)
+            parser = parser_of(instance, signature)
             if parser is None and not asks_again(instance):
                 self._state.recorder.announce(parent.writer.call, "adapter")
             parent.writer.plan(parser, output_fields(signature))
@@ -98,12 +129,14 @@ class Observer(BaseCallback):
             return
         if opened.adapter != parent.adapter:
             opened.signature = argument(inputs, "signature")
+            opened.undecided = undecided_fields(opened.signature, parent.signature)
 
     def on_adapter_parse_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         opened = self._opened.remove(call_id)
         if opened is None or opened.writer is None or opened.signature is None:
             return
-        opened.writer.parsed(field_values(opened.signature, outputs) if isinstance(outputs, Mapping) else {})
+        parsed = field_values(opened.signature, outputs) if isinstance(outputs, Mapping) else {}
+        opened.writer.parsed({name: value for name, value in parsed.items() if name not in opened.undecided})
 
     # LMs
 
@@ -137,7 +170,8 @@ class Observer(BaseCallback):
             opened.release()
         lm = opened.lm
         if exception is None:
-            lm.cached = not lm.attempted
+            # Where it cannot be known, an answer counts as asked for.
+            lm.cached = not lm.attempted and lacking.isdisjoint(("parents", "engines", "usage"))
             self._whole(lm, outputs, "cached" if lm.cached else "lm")
         if lm.usage:
             self._state.add_usage(lm.call.name, lm.usage)
@@ -164,10 +198,7 @@ class Observer(BaseCallback):
 
     def on_tool_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         self._state.cancellation.check()
-        parent = self._opened.active()
-        call = self._state.recorder.open(
-            parent.call if parent else None, "tool", str(instance.name), arguments=tool_arguments(inputs)
-        )
+        call = self._tools.open(str(instance.name), tool_arguments(inputs))
         opened = self._opened.add(call_id, call, instance)
         opened.silent = _is_own_finish(instance)
         if not opened.silent:
@@ -179,10 +210,19 @@ class Observer(BaseCallback):
             return
         if not opened.silent:
             self._say_end("tool_end", opened, call_id, outputs, exception)
-        if exception is None:
-            self._state.recorder.close(opened.call, result=to_json(outputs))
-        else:
-            self._state.recorder.close(opened.call, error=failure(exception))
+        self._tools.close(opened.call, outputs, exception)
+
+    # Interpreters (3.4 and later)
+
+    def on_interpreter_execute_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        self._state.cancellation.check()
+        arguments = {"code": to_json(inputs.get("code"))}  # Its variables may be as long as all that there is to read.
+        self._opened.add(call_id, self._tools.open(type(instance).__name__, arguments), instance)
+
+    def on_interpreter_execute_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
+        opened = self._opened.remove(call_id)
+        if opened is not None and opened.call is not None:
+            self._tools.close(opened.call, getattr(outputs, "output", outputs), exception)
 
     # What is no call of its own
 
@@ -192,7 +232,10 @@ class Observer(BaseCallback):
     def on_compile_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         self._pass(call_id)
 
-    def on_interpreter_execute_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+    def on_interpreter_startup_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        self._pass(call_id)
+
+    def on_interpreter_shutdown_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         self._pass(call_id)
 
     def on_interpreter_tool_call_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
@@ -215,7 +258,8 @@ class Observer(BaseCallback):
     on_adapter_format_end = _leave
     on_evaluate_end = _leave
     on_compile_end = _leave
-    on_interpreter_execute_end = _leave
+    on_interpreter_startup_end = _leave
+    on_interpreter_shutdown_end = _leave
     on_interpreter_tool_call_end = _leave
 
     # What they share
@@ -226,6 +270,20 @@ class Observer(BaseCallback):
         if opened.call is not None:
             arguments = {"outputs": outputs, "exception": exception, "instance": opened.instance}
             self._statuses.say(moment, opened.call, call_id=call_id, **arguments)
+
+
+def undecided_fields(written: Any, declared: Any) -> set[str]:
+    """The fields of a signature that are written as something else than what they are in the end.
+
+    So it is with decisions: an LM gives its evidence, of which DSPy makes the value.
+    """
+    signature: Any = ensure_signature(declared)
+    outputs = signature.output_fields
+    return {
+        name
+        for name, info in written.output_fields.items()
+        if name in outputs and outputs[name].annotation != info.annotation
+    }
 
 
 def _is_own_finish(tool: Any) -> bool:

@@ -5,20 +5,50 @@ start handler still the parent.
 """
 
 from collections.abc import Callable
-from contextvars import Token
+from contextvars import ContextVar, Token
 from typing import Any
 
-from dspy.utils.callback import ACTIVE_CALL_ID
-
 from fieldstream.tap.calls import Call
+from fieldstream.tap.internals import do_without
 from fieldstream.tap.lm_call import LmCall
 from fieldstream.tap.writer import Writer
+
+_active_id: ContextVar[Any] = ContextVar("fieldstream_no_active_call", default=None)
+try:
+    from dspy.utils.callback import ACTIVE_CALL_ID
+
+    _active_id = ACTIVE_CALL_ID
+except ImportError as error:
+    do_without("parents", error)
+
+
+class Attempt:
+    """One try of a module by another one that chooses among several: its call, and what came of it."""
+
+    __slots__ = ("call", "result")
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.result: object = None
 
 
 class Opened:
     """What is known of a DSPy call id until its end."""
 
-    __slots__ = ("adapter", "call", "context", "instance", "lm", "release", "signature", "silent", "writer")
+    __slots__ = (
+        "adapter",
+        "attempt",
+        "attempts",
+        "call",
+        "context",
+        "instance",
+        "lm",
+        "release",
+        "signature",
+        "silent",
+        "undecided",
+        "writer",
+    )
 
     def __init__(self, call: Call | None, instance: object) -> None:
         self.call = call
@@ -26,10 +56,13 @@ class Opened:
         self.writer: Writer | None = None
         self.lm: LmCall | None = None
         self.signature: Any = None
+        self.undecided: set[str] = set()
         self.adapter: tuple[object, str] | None = None
         self.context: Token[Any] | None = None
         self.release: Callable[[], None] | None = None
         self.silent = False
+        self.attempt: Attempt | None = None
+        self.attempts: list[Attempt] = []
 
 
 class OpenCalls:
@@ -49,7 +82,7 @@ class OpenCalls:
 
     def active(self) -> Opened | None:
         """What the calling code is in."""
-        id = ACTIVE_CALL_ID.get()
+        id = _active_id.get()
         return self._opened.get(id) if id is not None else None
 
     def active_lm(self) -> LmCall | None:
