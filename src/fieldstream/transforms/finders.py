@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple, Protocol, TypeAlias
 
-from fieldstream.transforms.beginnings import Beginnings
+from fieldstream.transforms.deciding import Deciding
 
 Span: TypeAlias = tuple[int, int]
 
@@ -51,42 +51,38 @@ class Regex:
     """Finds what a regular expression finds in the whole text."""
 
     def __init__(self, pattern: re.Pattern[str], longest: int | None) -> None:
-        beginnings = Beginnings(pattern)
-        if beginnings.shortest == 0:
+        deciding = Deciding(pattern)
+        if deciding.shortest == 0:
             raise ValueError(
                 f"the pattern {pattern.pattern!r} can match nothing at all (''), so that it would redact between all "
                 f"characters; make it match at least one, with '+' for '*', say"
             )
-        if longest is not None and beginnings.ahead is None:
+        if longest is not None and deciding.ahead is None:
             raise ValueError(
                 f"the pattern {pattern.pattern!r} looks ahead without a limit, so that `longest` cannot limit what is "
                 f"held back; limit the lookahead, with '.{{0,100}}' for '.*', say, or leave `longest` out"
             )
-        self.behind = beginnings.behind
+        self.behind = deciding.behind
         self._pattern = pattern
-        self._beginnings = beginnings
-        self._most_held = None if longest is None else longest + (beginnings.ahead or 0)
+        self._deciding = deciding
+        self._most_held = None if longest is None else longest + (deciding.ahead or 0)
 
     def find(self, text: str, start: int, whole: bool) -> tuple[int, list[Span]]:
         spans: list[Span] = []
         if whole:
             return len(text), [found.span() for found in self._pattern.finditer(text, start)]
-        open_at = self._first_open(text, start)
-        while open_at > start:
-            found = self._pattern.search(text, start)
-            if found is None or found.start() >= open_at:
-                break
-            start = found.end()
-            spans.append(found.span())
-            if open_at < start:
-                open_at = self._first_open(text, start)
-        return max(start, open_at), spans
+        while True:
+            found, end, is_open = self._deciding.search(text, start)
+            if not is_open:
+                spans.append((found, end))
+                start = end
+            elif self._is_too_long(text, found):
+                start = found + 1
+            else:
+                return found, spans
 
-    def _first_open(self, text: str, start: int) -> int:
-        """Where the first match may begin that is still open."""
-        open_at = self._beginnings.first(text, start)
-        if self._most_held is not None:
-            while len(text) - open_at >= self._most_held and self._pattern.match(text, open_at) is None:
-                # Were there a match here that is not too long, it would be there already.
-                open_at = self._beginnings.first(text, open_at + 1)
-        return open_at
+    def _is_too_long(self, text: str, start: int) -> bool:
+        """Whether what begins here can only become a match that is too long, as it is none yet."""
+        if self._most_held is None or len(text) - start < self._most_held:
+            return False
+        return self._pattern.match(text, start) is None
