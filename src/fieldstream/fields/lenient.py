@@ -30,17 +30,15 @@ state        what may come                                              where it
 ===========  =========================================================  =========================
 """
 
-import ast
-import json
-import json.decoder
 import re
 from collections.abc import Callable
-from typing import Any, Final, Literal, Protocol, TypeAlias, cast
+from typing import Final, Literal, Protocol, TypeAlias
+
+from fieldstream.fields.lenient_strings import QUOTES, read_json, read_loose, unescape
+from fieldstream.fields.lenient_words import NAMES, NUMERIC, Scalar, alone, is_json, meaning
 
 Kind: TypeAlias = Literal["{", "[", '"']
 """A value's kind: an object, an array (or a tuple), or a string."""
-
-Scalar: TypeAlias = int | float | bool | None
 
 Outside: TypeAlias = Literal["prose", "paren", "comment", "over", "lost"]
 Structure: TypeAlias = Literal["item", "member", "next", "key", "value", "colon"]
@@ -48,9 +46,7 @@ Inside: TypeAlias = Literal["string", "quote", "doubt", "label", "word", "bare"]
 State: TypeAlias = Outside | Structure | Inside
 """Where the tokenizer stands: see the table above."""
 
-_QUOTES: Final = {'"': '"', "'": "'", "“": "”", "”": '"'}
 _CLOSES: Final = {"{": "}", "[": "]", "(": ")", "(,": ")", "{,": "}"}
-_NAMES: Final = {"true": True, "false": False, "null": None, "none": None}
 _STARTS: Final = "-0123456789tfnNI"
 _AS_JSON: Final = {
     "item": '{["]' + _STARTS,
@@ -60,15 +56,6 @@ _AS_JSON: Final = {
     "value": '{["' + _STARTS,
     "colon": ":",
 }
-_NUMERIC: Final = "0123456789-.eE/,_"
-_SHORT: Final = dict(zip("tnrb\\\"'“”„", "\t\n\r\b\\\"'“”„", strict=True))
-
-_JSON_SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|NaN|-?Infinity")
-_PYTHON_SCALAR = re.compile(
-    r"""[ \t]*(?:'(?:[^'\\\n\r\0]|\\(?:[\\'"abfnrtv]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}))*+'|True|False|None"""
-    r"""|[-+]?[0-9][0-9_.]*+(?:[eE][-+]?[0-9]+)?)\s*"""
-)
-_NUMBER = re.compile(r"[-.0-9](?:[-.0-9/_,]|[eE]\+?)*+")
 _BEGINS = re.compile(r'[{\[("/#]')
 _LINE_END = re.compile(r"[\n\r]")
 _HASH_ENDS = {
@@ -77,8 +64,6 @@ _HASH_ENDS = {
     for member in (False, True)
 }
 _BLOCK_END = re.compile(r"\*/")
-_PARTIAL_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{0,3})?\Z")
-_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 
 
 def _all(pattern: str) -> Callable[[str, int], re.Match[str]]:
@@ -91,15 +76,6 @@ _word = _all(r'[^\s,\]})"]')
 _label = _all(r"[^\s:,}]")
 _bare_member = _all(r'[^,}"]')
 _bare_item = _all(r'[^,\]"]')
-_json_run = _all(r'[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})')
-_json_unescape = cast("Callable[[str, int], tuple[str, int]]", cast("Any", json.decoder).scanstring)
-_ANY_ESCAPE = r"\\(?:[^ux]|u(?:[0-9A-Fa-f]{4}|(?![0-9A-Fa-f]{0,3}\Z))|x(?:[0-9A-Fa-f]{2}|(?![0-9A-Fa-f]?\Z)))"
-_run = {quote: _all(rf"[^{quote}\\]++|{_ANY_ESCAPE}") for quote in ('"', "'", "”")}
-
-
-def _unescaped(escape: re.Match[str]) -> str:
-    digits = escape[1] or escape[2]
-    return chr(int(digits, 16)) if digits else _SHORT.get(escape[3], escape[0])
 
 
 class LenientListener(Protocol):
@@ -212,7 +188,7 @@ class LenientTokenizer:
             self.state = self._back
         match self.state:
             case "string":
-                self._say(_ESCAPE.sub(_unescaped, held))
+                self._say(unescape(held))
                 self._end_string(whole=False)
             case "quote":
                 self._gap = ["\n"]
@@ -265,7 +241,7 @@ class LenientTokenizer:
             self._last = last and char
             self.state = "key" if in_object else "value"
         elif in_object and state != "value":
-            if char in _QUOTES:
+            if char in QUOTES:
                 self._begin_string(char, named=True)
             elif char.isalnum():
                 self._parts = []
@@ -273,7 +249,7 @@ class LenientTokenizer:
                 return at
             elif char == "[":
                 self.state = "lost"  # rows without an array
-        elif char in _QUOTES:
+        elif char in QUOTES:
             self._begin('"')
             self._begin_string(char, named=False)
         elif char == "{" or char == "[" or char == "(":
@@ -361,10 +337,10 @@ class LenientTokenizer:
         self._untold[-1] = "["
         self._stack[-1] = "{,"
         self._arrays += 1
-        if self._quoted:
-            self._tell_string(self._name)
-        else:
+        if not self._quoted:
             self._tell_word(self._name, char)
+        elif self._name or char:
+            self._tell_string(self._name)
 
     def _close(self) -> None:
         self._tell_begins()
@@ -394,7 +370,7 @@ class LenientTokenizer:
     # Strings
 
     def _begin_string(self, char: str, *, named: bool) -> None:
-        self._quote = _QUOTES[char]
+        self._quote = QUOTES[char]
         self._named = named
         self._said = self._inner = False
         self._parts = []
@@ -402,32 +378,19 @@ class LenientTokenizer:
 
     def _read_string(self, text: str, at: int) -> int:
         if self._strict:
-            end = _json_run(text, at).end()
-            raw = text[at:end]
-            part = _json_unescape(raw + '"', 0)[0] if "\\" in raw else raw
-            if end == len(text) or (text[end] == "\\" and _PARTIAL_ESCAPE.match(text, end)):
-                # An escaped high surrogate is half a character if the next escape is a low one.
-                if part and "\ud800" <= part[-1] <= "\udbff" and raw[-1] != part[-1]:
-                    part = part[:-1]
-                    end -= 6
-                self._held = text[end:]
-                self._say(part)
-                return len(text)
-            self._say(part)
-            if text[end] != '"':
-                self._strict = False
-                if not self._stack:
-                    self.state = "lost"
-                return end
+            part, end, partial = read_json(text, at)
         else:
-            end = _run[self._quote](text, at).end()
-            raw = text[at:end]
-            self._say(_ESCAPE.sub(_unescaped, raw) if "\\" in raw else raw)
-            if end == len(text):
-                return end
-            if text[end] == "\\":
-                self._held = text[end:]
-                return len(text)
+            part, end = read_loose(text, at, self._quote)
+            partial = end == len(text) or text[end] == "\\"
+        self._say(part)
+        if partial:
+            self._held = text[end:]
+            return len(text)
+        if text[end] != self._quote:
+            self._strict = False
+            if not self._stack:
+                self.state = "lost"
+            return end
         if self._stack:
             self.state = "quote"
         else:
@@ -490,9 +453,9 @@ class LenientTokenizer:
             return end + 1
         top = self._stack[-1]
         if self._named:
-            ends = char in ":,}" or char in _QUOTES or bool(self._gap)
+            ends = char in ":,}" or char in QUOTES or bool(self._gap)
         elif self.state == "doubt":
-            ends = char in _QUOTES
+            ends = char in QUOTES
         elif self._inner:
             if top == "{" and char == ",":
                 self._gap.append(char)
@@ -503,11 +466,11 @@ class LenientTokenizer:
             self.state = "lost"  # an object without its brace
             return end
         else:
-            ends = char in ",]}" or char in _QUOTES or (char == ")" and top[0] == "(")
+            ends = char in ",]}" or char in QUOTES or (char == ")" and top[0] == "(")
             if self._gap and not ends:
                 ends = text.startswith(("#", "//", "/*"), end)
                 if top != "{" or any("\n" in part for part in self._gap):
-                    ends = ends or char.isalnum() or char == "-"
+                    ends = ends or char.isalnum() or char in "-["
         if not ends:
             self._resume_string()
         else:
@@ -545,12 +508,12 @@ class LenientTokenizer:
         if end == len(text):
             return end
         char = text[end]
-        if char == "," and self._stack[-1] == "{" and self._parts[0][0] in _NUMERIC:
+        if char == "," and self._stack[-1] == "{" and self._parts[0][0] in NUMERIC:
             # In an object, `json_repair` takes "1,000" for one word.
             if end + 1 == len(text):
                 self._held = char
                 return end + 1
-            if text[end + 1] in _NUMERIC:
+            if text[end + 1] in NUMERIC:
                 self._parts.append(char)
                 return end + 1
         self._tell_word("".join(self._parts), char)
@@ -566,44 +529,21 @@ class LenientTokenizer:
         return end + (text[end] == '"')
 
     def _end_bare(self) -> None:
-        self._tell_string(_ESCAPE.sub(_unescaped, "".join(self._parts)).rstrip())
+        self._tell_string(unescape("".join(self._parts)).rstrip())
 
     def _tell_word(self, word: str, char: str) -> None:
         """Tell what this word means before this character; or take it for the first one of a string."""
-        in_object = self._stack[-1] == "{"
-        if self._strict and _JSON_SCALAR.fullmatch(word):
-            try:
-                self._tell_scalar(json.loads(word))
-            except ValueError:  # too many digits
-                self._tell_string(word)
-            return
-        self._strict = False
-        if word.lower() in _NAMES and (not char or char.isspace() or char in ",)]}"):
-            self._tell_scalar(_NAMES[word.lower()])
-            return
-        found = _NUMBER.match(word)
-        if found and not word[found.end() : found.end() + 1].isalpha():
-            literal = found[0].replace("_", "")
-            if literal[-1:] in tuple("+-eE/,") and not (in_object and char == ","):
-                literal = literal[:-1]
-            if "," not in literal:
-                try:
-                    self._tell_scalar(float(literal) if re.search("[.eE]", literal) else int(literal))
-                except ValueError:
-                    pass
-                else:
-                    return
-            if not in_object and literal in ("", "..."):
+        self._strict = self._strict and is_json(word)
+        match meaning(word, char, strict=self._strict, in_object=self._stack[-1] == "{"):
+            case "scalar", value:
+                self._tell_scalar(value)
+            case "string", value:
+                self._tell_string(unescape(value))
+            case "bare", value:
+                self._parts = [value]
+                self.state = "bare"
+            case None:
                 self.state = "next"
-            else:
-                self._tell_string(literal)
-            return
-        literal = word.lstrip("-.")
-        self._parts = [literal]
-        if char and char not in ',]}"':
-            self.state = "bare"
-        else:
-            self._end_bare()
 
     def _tell_scalar(self, value: Scalar) -> None:
         self._tell_begins()
@@ -654,7 +594,7 @@ class LenientTokenizer:
             self._parts = []
             self._strict = False
             self._open("(")
-        elif end + len(begins) == len(text) and any(name.startswith(begins) for name in _NAMES):
+        elif end + len(begins) == len(text) and any(name.startswith(begins) for name in NAMES):
             self._held = text[end:]
             return len(text)
         else:
@@ -707,17 +647,8 @@ class LenientTokenizer:
         if self.state == "string":
             self.state = "lost"
             return
-        text = "".join(self._parts) + held
-        stripped = text.strip(" \t\n\r")
-        value: object = text
-        try:
-            if _JSON_SCALAR.fullmatch(stripped):
-                value = json.loads(stripped)
-            elif _PYTHON_SCALAR.fullmatch(text):
-                value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            pass
+        value = alone("".join(self._parts) + held)
         if isinstance(value, str):
             self._tell_string(value)
         else:
-            self._tell_scalar(cast("Scalar", value))
+            self._tell_scalar(value)
