@@ -38,6 +38,9 @@ class Cursor:
             self.after = events[-1].seq
         return events
 
+    def _wait(self, wake: Callable[[], None]) -> bool:
+        return self._log.wait(self.after, wake)
+
     async def next(self) -> list[Event]:
         """What comes next, as soon as there is any; empty only after the closing event.
 
@@ -49,14 +52,14 @@ class Cursor:
         self._at_once = True
         while not (events := self.take()):
             self._at_once = False
-            if not await ready(lambda wake: self._log.wait(self.after, wake), self._log.forget):
+            if not await ready(self._wait, self._log.forget):
                 return self.take()
         return events
 
     def next_blocking(self) -> list[Event]:
         """As ``next``, for a thread."""
         while not (events := self.take()):
-            if not ready_blocking(lambda wake: self._log.wait(self.after, wake), self._log.forget):
+            if not ready_blocking(self._wait, self._log.forget):
                 return self.take()
         return events
 
@@ -102,10 +105,11 @@ Wait = Callable[[Callable[[], None]], bool]
 Forget = Callable[[Callable[[], None]], None]
 
 
-async def ready(wait: Wait, forget: Forget) -> bool:
+async def ready(wait: Wait, forget: Forget, timeout: float | None = None) -> bool:
     """Suspend the task until the ``wake`` that ``wait`` was given is called; ``False`` where ``wait`` says not to wait.
 
-    A wake may come for nothing new (what it told of was read meanwhile): look, and wait again.
+    A wake may come for nothing new (what it told of was read meanwhile): look, and wait again. So it is after
+    ``timeout`` seconds, too.
     """
     loop = asyncio.get_running_loop()
     future = loop.create_future()
@@ -125,10 +129,13 @@ async def ready(wait: Wait, forget: Forget) -> bool:
 
     if not wait(wake):
         return False
+    timer = None if timeout is None else loop.call_later(timeout, arrive)
     try:
         await future
     finally:
         forget(wake)
+        if timer is not None:
+            timer.cancel()
     return True
 
 
@@ -139,13 +146,13 @@ def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
         return False
 
 
-def ready_blocking(wait: Wait, forget: Forget) -> bool:
+def ready_blocking(wait: Wait, forget: Forget, timeout: float | None = None) -> bool:
     """As ``ready``, for a thread."""
     arrived = threading.Event()
     if not wait(arrived.set):
         return False
     try:
-        arrived.wait()
+        arrived.wait(timeout)
     finally:
         forget(arrived.set)
     return True
