@@ -93,6 +93,8 @@ class Execution:
         self._lock = threading.RLock()
         self._result: Any = None
         self._error: BaseException | None = None
+        # Why it was cancelled, if that was said.
+        self._reason: Failure | None = None
         # Set when the closing event is in; and when the program's task or thread is gone, which may be later.
         self._ended: Future[None] = _future()
         self._gone: Future[None] = _future()
@@ -217,9 +219,9 @@ class Execution:
 
     # Ending
 
-    def cancel(self) -> None:
+    def cancel(self, reason: Failure | None = None) -> None:
         """End the run now, and what it does as soon as that can be. Any thread may; after the end it does nothing."""
-        self._end("cancelled")
+        self._end("cancelled", reason=reason)
         if self.outcome != "cancelled" or self._gone.done() or not self._tap.cancellation.request():
             return
         self._head_start.set()
@@ -228,12 +230,19 @@ class Execution:
         elif self._work is not None and tap.threads.withdraw(self._work):
             self._go()
 
-    def _end(self, outcome: Outcome, result: Any = None, error: BaseException | None = None) -> None:
+    def _end(
+        self,
+        outcome: Outcome,
+        result: Any = None,
+        error: BaseException | None = None,
+        reason: Failure | None = None,
+    ) -> None:
         with self._lock:
             if self.outcome is not None:
                 return
             self._result = result
             self._error = error
+            self._reason = reason
             self.outcome = outcome  # last: whoever sees it finds the others
         self._detach()
         try:
@@ -243,7 +252,7 @@ class Execution:
             elif outcome == "failed" and error is not None:
                 members["error"] = tap.failure(error)
             else:
-                members["error"] = _CANCELLED
+                members["error"] = reason or _CANCELLED
             self._tap.recorder.end(outcome, **members)
         finally:
             self._ended.set_result(None)
@@ -273,7 +282,8 @@ class Execution:
         if self._error is not None:
             raise self._error
         if self.outcome == "cancelled":
-            raise RunCancelledError(f"run {self.id} was cancelled before it ended, so that it has no result")
+            reason = "" if self._reason is None else f": {self._reason.message}"
+            raise RunCancelledError(f"run {self.id} was cancelled before it ended, so that it has no result{reason}")
         return self._result
 
     async def wait(self) -> None:
