@@ -1,24 +1,27 @@
 """``fieldstream.stream``: a program's run, for its readers."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from fieldstream._fields import find_field
 from fieldstream._messages import StatusMessageProvider
 from fieldstream._run import Execution, Launch, Mode
 from fieldstream._text import Text, TextAssembler
+from fieldstream._transformed import TransformedCursor, Watch
 from fieldstream.events import Event, Outcome
 from fieldstream.log import Cursor, MemoryLog
+from fieldstream.transforms import Transform
 
 
 class _Reading:
     """What a run is to its readers, of whichever kind."""
 
-    def __init__(self, execution: Execution, log: MemoryLog) -> None:
+    def __init__(self, execution: Execution, log: MemoryLog, transforms: tuple[Transform, ...]) -> None:
         self._execution = execution
         self._log = log
+        self._transforms = transforms
 
     @property
     def id(self) -> str:
@@ -38,6 +41,19 @@ class _Reading:
     def cancel(self) -> None:
         """End the run now. Its readers get the closing event; an LM that it waits for is left, with its connection."""
         self._execution.cancel()
+
+    def through(self, *transforms: Transform) -> Self:
+        """The same run, read through transforms, in this order and after those that it is read through already.
+
+        All that it gives to read goes through them: events, which have a ``seq`` of their own here, texts and values.
+        ``result`` and the exceptions of the program do not: they are the program's.
+        """
+        return type(self)(self._execution, self._log, (*self._transforms, *transforms))
+
+    def _cursor(self, after: int = -1, *, merge: bool = False) -> Cursor:
+        if self._transforms:
+            return TransformedCursor(self._log, self._transforms, self._execution.cancel, after, merge=merge)
+        return Cursor(self._log, after, merge=merge)
 
     def _assembler(self, field: str) -> TextAssembler:
         return TextAssembler(find_field(self._execution.launch.program, field))
@@ -68,7 +84,7 @@ class Run(_Reading):
 
         With ``merge``, deltas of one text that wait together come as one, which carries the last ``seq`` it covers.
         """
-        return Cursor(self._log, after, merge=merge).follow()
+        return self._cursor(after, merge=merge).follow()
 
     def __aiter__(self) -> AsyncIterator[Event]:
         return self.events()
@@ -79,7 +95,7 @@ class Run(_Reading):
         The field is named ``"answer"``, or ``"extract.predict/answer"`` where several predictors have it. Raises
         ``UnknownFieldError`` at once for another name, and the program's exception when it is reached.
         """
-        return _Pieces(Cursor(self._log, merge=True), self._assembler(field), self._raise_error)
+        return _Pieces(self._cursor(merge=True), self._assembler(field), self._raise_error)
 
 
 class SyncRun(_Reading):
@@ -104,7 +120,7 @@ class SyncRun(_Reading):
         With ``merge``, deltas of one text that wait together come as one, which carries the last ``seq`` it covers.
         """
         self._execution.release()
-        return Cursor(self._log, after, merge=merge).follow_blocking()
+        return self._cursor(after, merge=merge).follow_blocking()
 
     def __iter__(self) -> Iterator[Event]:
         return self.events()
@@ -115,7 +131,7 @@ class SyncRun(_Reading):
         The field is named ``"answer"``, or ``"extract.predict/answer"`` where several predictors have it. Raises
         ``UnknownFieldError`` at once for another name, and the program's exception when it is reached.
         """
-        pieces = _PiecesBlocking(Cursor(self._log, merge=True), self._assembler(field), self._raise_error)
+        pieces = _PiecesBlocking(self._cursor(merge=True), self._assembler(field), self._raise_error)
         self._execution.release()
         return pieces
 
@@ -162,8 +178,16 @@ class _PiecesBlocking(Iterator[Text]):
 class Stream:
     """A run that is about to begin: ``async with`` gives a ``Run``, ``with`` a ``SyncRun``. It begins once."""
 
-    def __init__(self, launch: Launch, status: StatusMessageProvider | None, *, lm_text: bool) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        status: StatusMessageProvider | None,
+        *,
+        lm_text: bool,
+        transforms: tuple[Transform, ...],
+    ) -> None:
         self._launch = launch
+        self._transforms = transforms
         self._status = status
         self._lm_text = lm_text
         self._execution: Execution | None = None
@@ -173,12 +197,13 @@ class Stream:
             raise RuntimeError("this stream was entered before; call stream(...) again for another run")
         log = MemoryLog()
         self._execution = Execution(self._launch, log, self._status, lm_text=self._lm_text)
+        Watch.begin(log, self._transforms, self._execution.cancel)
         return self._execution, log
 
     async def __aenter__(self) -> Run:
         execution, log = self._begin()
         execution.start_in_loop()
-        return Run(execution, log)
+        return Run(execution, log, self._transforms)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -189,7 +214,7 @@ class Stream:
     def __enter__(self) -> SyncRun:
         execution, log = self._begin()
         execution.start_in_thread()
-        return SyncRun(execution, log)
+        return SyncRun(execution, log, self._transforms)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -204,7 +229,7 @@ class Streamer:
     ``mode`` says how the program is called: ``"async"`` awaits ``acall`` in the reader's loop, ``"thread"`` makes the
     plain call in a thread, and ``"auto"`` does the former under ``async with`` for programs with an ``aforward``.
     ``status_message_provider`` words the ``status`` events (``None``: none). With ``lm_text``, every LM call's own text
-    comes, too, as ``lm.delta`` events.
+    comes, too, as ``lm.delta`` events. ``transforms`` stand between each of its runs and their readers, in this order.
     """
 
     def __init__(
@@ -214,6 +239,7 @@ class Streamer:
         mode: Mode = "auto",
         status_message_provider: StatusMessageProvider | None = StatusMessageProvider(),  # noqa: B008 (it has no state)
         lm_text: bool = False,
+        transforms: Iterable[Transform] = (),
     ) -> None:
         if mode not in ("auto", "async", "thread"):
             raise ValueError(f"mode is {mode!r}; it must be 'auto', 'async' or 'thread'")
@@ -221,9 +247,15 @@ class Streamer:
         self._mode: Mode = mode
         self._status = status_message_provider
         self._lm_text = lm_text
+        self._transforms = tuple(transforms)
 
     def __call__(self, /, *args: Any, **inputs: Any) -> Stream:
-        return Stream(Launch(self._program, args, inputs, self._mode), self._status, lm_text=self._lm_text)
+        return Stream(
+            Launch(self._program, args, inputs, self._mode),
+            self._status,
+            lm_text=self._lm_text,
+            transforms=self._transforms,
+        )
 
 
 def stream(program: Callable[..., Any], /, *args: Any, **inputs: Any) -> Stream:

@@ -83,6 +83,8 @@ class Guard:
     run if that still goes on. So a check should be quick, and say the same of the same texts.
     """
 
+    watches = True
+
     def __init__(self, check: Check) -> None:
         if inspect.iscoroutinefunction(check):
             raise TypeError("a guard's check must be a plain function that gives a reason or None, not `async def`")

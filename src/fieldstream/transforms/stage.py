@@ -31,7 +31,9 @@ class Transform(Protocol):
                     event = msgspec.structs.replace(event, text=event.text.upper())
                 return [event]
 
-    ``start`` gives a new ``Stage`` for each reader; one that remembers nothing may be the transform itself.
+    ``start`` gives a new ``Stage`` for each reader; one that remembers nothing may be the transform itself. One that
+    may stop the run, and has an attribute ``watches`` that is true, works also where nobody reads, if it is one of a
+    ``Streamer``'s: once more, in the program's thread, as the program writes.
     """
 
     def start(self) -> Stage: ...
