@@ -5,12 +5,12 @@ inherits one of them reads its format).
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import dspy
 
-from fieldstream.fields import ChatParser, FieldParser, Fields, JsonParser, StructuredParser, XmlParser
+from fieldstream.fields import ChatParser, FieldParser, Fields, JsonParser, Later, Slot, StructuredParser, XmlParser
 from fieldstream.tap.shapes import slots_of
 from fieldstream.tap.values import field_kind
 from fieldstream.tap.writer import NewParser
@@ -29,8 +29,11 @@ _FORMATS: dict[Any, tuple[Callable[[Fields], FieldParser], bool]] = {
 """By an adapter's ``parse``: who makes a parser of its format; and whether a field's literal text is ``raw``."""
 
 
-def parser_of(adapter: dspy.Adapter, signature: Any) -> NewParser | None:
-    """Makes parsers for the adapter's format; none where only the adapter itself can read it."""
+def parser_of(adapter: dspy.Adapter, signature: Any, undecided: Collection[str] = ()) -> NewParser | None:
+    """Makes parsers for the adapter's format; none where only the adapter itself can read it.
+
+    The values of the fields that are ``undecided`` are others than those that are written.
+    """
     known = _FORMATS.get(_parse_of(type(adapter)))
     if known is None:
         return None
@@ -38,7 +41,7 @@ def parser_of(adapter: dspy.Adapter, signature: Any) -> NewParser | None:
     fields = output_fields(signature)
     if "data" not in fields.values():
         return lambda: new_parser(fields)
-    slots = slots_of(signature)
+    slots = slots_of(signature) | {name: Slot(Later()) for name in undecided}
     return lambda: StructuredParser(new_parser(fields), slots, raw=raw)
 
 

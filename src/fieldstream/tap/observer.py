@@ -16,6 +16,7 @@ from dspy.signatures.signature import ensure_signature
 from dspy.utils.callback import BaseCallback
 
 from fieldstream.events import WholeReason
+from fieldstream.tap.answers import Answer
 from fieldstream.tap.adapters import asks_again, output_fields, parser_of
 from fieldstream.tap.cancel import task_interrupt
 from fieldstream.tap.choosing import attempt_number, chosen
@@ -74,6 +75,7 @@ class Observer(BaseCallback):
             opened.writer = Writer(self._state.recorder, call)
             # A call may bring a signature of its own, also as a string; DSPy reads it first.
             opened.signature = (inputs.get("kwargs") or {}).get("signature", module.signature)
+            self._state.answers[call.id] = Answer(opened.signature)
         return opened
 
     def on_module_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
@@ -97,6 +99,7 @@ class Observer(BaseCallback):
         )
 
     def _settle(self, writer: Writer, signature: Any, prediction: dspy.Prediction) -> dict[str, Any]:
+        self._state.answers[writer.call.id].prediction = prediction
         values = field_values(signature, dict(prediction.items()))
         writer.settle(0, values)
         completions = prediction.completions
@@ -115,7 +118,7 @@ class Observer(BaseCallback):
             return
         signature = argument(inputs, "signature")
         if signature is not None:
-            parser = parser_of(instance, signature)
+            parser = parser_of(instance, signature, undecided_fields(signature, parent.signature))
             if parser is None and not asks_again(instance):
                 self._state.recorder.announce(parent.writer.call, "adapter")
             parent.writer.plan(parser, output_fields(signature))

@@ -1,0 +1,1 @@
+"""Each kind of program that DSPy has, streamed against called."""
