@@ -7,6 +7,9 @@ read it, as far as that can be known without reading on. A wrong guess is the ca
 From the first damage on, escapes and ends of strings are those of ``json_repair``. Blanks are told with what follows
 them, since ``json_repair`` strips an unfinished string.
 
+An object begins with its first key, as it may be a set (which is told as an array); an array's element with the first
+of what is in it, as empty ones may be dropped.
+
 ===========  =========================================================  =========================
 state        what may come                                              where it leads
 ===========  =========================================================  =========================
