@@ -2,11 +2,14 @@
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from fieldstream.events import Event
+
+E = TypeVar("E")
 
 
 class Log(Protocol):
@@ -22,26 +25,23 @@ class Log(Protocol):
     def forget(self, wake: Callable[[], None]) -> None: ...
 
 
-class Cursor:
-    """A place in a log: the ``seq`` of the last event taken. Each reader has its own."""
+class Follower(ABC, Generic[E]):
+    """A reader's place in a log, from which it takes what comes."""
 
-    def __init__(self, log: Log, after: int = -1, *, merge: bool = False) -> None:
-        self.after = after
-        self._log = log
-        self._merge = merge
+    def __init__(self) -> None:
         self._at_once = False
 
-    def take(self) -> list[Event]:
+    @abstractmethod
+    def take(self) -> list[E]:
         """What came since, without waiting; perhaps nothing."""
-        events = self._log.read(self.after, merge=self._merge)
-        if events:
-            self.after = events[-1].seq
-        return events
 
-    def _wait(self, wake: Callable[[], None]) -> bool:
-        return self._log.wait(self.after, wake)
+    @abstractmethod
+    def _wait(self, wake: Callable[[], None]) -> bool: ...
 
-    async def next(self) -> list[Event]:
+    @abstractmethod
+    def _forget(self, wake: Callable[[], None]) -> None: ...
+
+    async def next(self) -> list[E]:
         """What comes next, as soon as there is any; empty only after the closing event.
 
         Whoever is cancelled here has taken nothing, and may ask again.
@@ -50,18 +50,40 @@ class Cursor:
             # It need not wait, twice in a row. A reader that never catches up must leave its loop to others, too.
             await asyncio.sleep(0)
         self._at_once = True
-        while not (events := self.take()):
+        while not (entries := self.take()):
             self._at_once = False
-            if not await ready(self._wait, self._log.forget):
+            if not await ready(self._wait, self._forget):
                 return self.take()
+        return entries
+
+    def next_blocking(self) -> list[E]:
+        """As ``next``, for a thread."""
+        while not (entries := self.take()):
+            if not ready_blocking(self._wait, self._forget):
+                return self.take()
+        return entries
+
+
+class Cursor(Follower[Event]):
+    """A place in a log: the ``seq`` of the last event taken. Each reader has its own."""
+
+    def __init__(self, log: Log, after: int = -1, *, merge: bool = False) -> None:
+        super().__init__()
+        self.after = after
+        self._log = log
+        self._merge = merge
+
+    def take(self) -> list[Event]:
+        events = self._log.read(self.after, merge=self._merge)
+        if events:
+            self.after = events[-1].seq
         return events
 
-    def next_blocking(self) -> list[Event]:
-        """As ``next``, for a thread."""
-        while not (events := self.take()):
-            if not ready_blocking(self._wait, self._log.forget):
-                return self.take()
-        return events
+    def _wait(self, wake: Callable[[], None]) -> bool:
+        return self._log.wait(self.after, wake)
+
+    def _forget(self, wake: Callable[[], None]) -> None:
+        self._log.forget(wake)
 
     def follow(self) -> AsyncIterator[Event]:
         """Every event until the closing one."""
@@ -70,9 +92,6 @@ class Cursor:
     def follow_blocking(self) -> Iterator[Event]:
         """As ``follow``, for a thread."""
         return _FollowingBlocking(self)
-
-
-# No generators: where an `anext` was cancelled the next goes on, and one that is dropped needs no closing.
 
 
 class _Following(AsyncIterator[Event]):
