@@ -3,6 +3,7 @@
 Every touch of an internal of DSPy is in this room, and is listed at the top of the file that it is in.
 """
 
+from fieldstream.tap.answers import Answer, element_type
 from fieldstream.tap.cancel import RunCancelled
 from fieldstream.tap.current import current_tap, tapped
 from fieldstream.tap.install import install
@@ -13,6 +14,7 @@ from fieldstream.tap.threads import as_anyio_worker, background_loop, threads
 from fieldstream.tap.values import failure, field_kind, to_json
 
 __all__ = [
+    "Answer",
     "Names",
     "RunCancelled",
     "Sink",
@@ -20,6 +22,7 @@ __all__ = [
     "as_anyio_worker",
     "background_loop",
     "current_tap",
+    "element_type",
     "failure",
     "field_kind",
     "install",

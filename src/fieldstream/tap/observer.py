@@ -16,8 +16,8 @@ from dspy.signatures.signature import ensure_signature
 from dspy.utils.callback import BaseCallback
 
 from fieldstream.events import WholeReason
-from fieldstream.tap.answers import Answer
 from fieldstream.tap.adapters import asks_again, output_fields, parser_of
+from fieldstream.tap.answers import Answer
 from fieldstream.tap.cancel import task_interrupt
 from fieldstream.tap.choosing import attempt_number, chosen
 from fieldstream.tap.internals import lacking

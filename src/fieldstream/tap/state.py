@@ -5,6 +5,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from fieldstream.tap.answers import Answer
 from fieldstream.tap.calls import Recorder
 from fieldstream.tap.cancel import Cancellation
 from fieldstream.tap.names import Names
@@ -21,6 +22,8 @@ class State:
         self.names = names
         self.lm_text = lm_text
         """Whether an LM's text is told of, too, where a field shows it."""
+        self.answers: dict[str, Answer] = {}
+        """The live objects of predictors' calls, by our call ids."""
         self.root_task: asyncio.Task[Any] | None = None
         """The task that the run itself cancels."""
         self._usage = Usage()
