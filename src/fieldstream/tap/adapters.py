@@ -45,7 +45,7 @@ def parser_of(adapter: dspy.Adapter, signature: Any, undecided: Collection[str] 
     return lambda: StructuredParser(new_parser(fields), slots, raw=raw)
 
 
-def asks_again(adapter: dspy.Adapter) -> bool:
+def asks_again(adapter: object) -> bool:
     """Whether the adapter has another adapter ask an LM for the fields, once it has the answer to its own question."""
     return isinstance(adapter, dspy.TwoStepAdapter)
 

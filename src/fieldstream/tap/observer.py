@@ -127,10 +127,7 @@ class Observer(BaseCallback):
         self._state.cancellation.check()
         parent = self._opened.active()
         opened = self._open_within(call_id, parent, (instance, "parse"))
-        # One that asks again calls another adapter in its `parse`, whose `parse` says it all.
-        if parent is None or parent.writer is None or asks_again(instance):
-            return
-        if opened.adapter != parent.adapter:
+        if parent is not None and parent.writer is not None and opened.adapter != parent.adapter:
             opened.signature = argument(inputs, "signature")
             opened.undecided = undecided_fields(opened.signature, parent.signature)
 
@@ -138,6 +135,8 @@ class Observer(BaseCallback):
         opened = self._opened.remove(call_id)
         if opened is None or opened.writer is None or opened.signature is None:
             return
+        if opened.adapter is not None and asks_again(opened.adapter[0]):
+            return  # Another adapter's `parse`, within, has said it all.
         parsed = field_values(opened.signature, outputs) if isinstance(outputs, Mapping) else {}
         opened.writer.parsed({name: value for name, value in parsed.items() if name not in opened.undecided})
 
