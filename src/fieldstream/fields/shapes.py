@@ -32,6 +32,10 @@ class Slot:
         self.stateful = stateful
         """Its readers are told whether it is pending, incomplete or complete."""
 
+    def without_default(self) -> "Slot":
+        """The same place, of which it is not known what is there if the text has nothing."""
+        return Slot(self.shape, done=self.done, needed=self.needed, stateful=self.stateful)
+
 
 class Text:
     """A string that is shown as it grows."""
@@ -119,6 +123,8 @@ class Choice:
                 merged.keys.setdefault(key, name)
             for name, slot in shape.slots.items():
                 merged.slots[name] = self._merged(merged.slots[name], slot) if name in merged.slots else slot
+        # Whose defaults will be there is known when it is known which object it is.
+        merged.slots = {name: slot.without_default() for name, slot in merged.slots.items()}
         return merged
 
     def _merged(self, one: Slot, other: Slot) -> Slot:
