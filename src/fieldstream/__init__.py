@@ -16,24 +16,29 @@ if TYPE_CHECKING:
     from fieldstream._limits import set_thread_limit
     from fieldstream._listener import StreamListener
     from fieldstream._messages import StatusMessage, StatusMessageProvider, StreamResponse
+    from fieldstream._partial import Stateful
     from fieldstream._responses import apply_sync_streaming, streaming_response
     from fieldstream._stream import Run, Stream, Streamer, SyncRun, stream
     from fieldstream._streamify import streamify
     from fieldstream._text import Text
+    from fieldstream.fields.markers import Done, NotNull, WithState
     from fieldstream.simulator import simulate
     from fieldstream.transforms import Guard, Redact, Smooth, Transform
 
 # Where each public name lives. They are imported when they are first used: importing DSPy takes a second, and not
 # everything here needs it.
 _HOMES = {
+    "Done": "fields.markers",
     "FieldstreamError": "_errors",
     "Guard": "transforms",
     "MissingExtraError": "_errors",
+    "NotNull": "fields.markers",
     "Redact": "transforms",
     "Run": "_stream",
     "RunCancelledError": "_errors",
     "RunNotEndedError": "_errors",
     "Smooth": "transforms",
+    "Stateful": "_partial",
     "StatusMessage": "_messages",
     "StatusMessageProvider": "_messages",
     "Stream": "_stream",
@@ -44,6 +49,7 @@ _HOMES = {
     "Text": "_text",
     "Transform": "transforms",
     "UnknownFieldError": "_errors",
+    "WithState": "fields.markers",
     "apply_sync_streaming": "_responses",
     "emit": "_emit",
     "install": "_install",
@@ -56,14 +62,17 @@ _HOMES = {
 }
 
 __all__ = [
+    "Done",
     "FieldstreamError",
     "Guard",
     "MissingExtraError",
+    "NotNull",
     "Redact",
     "Run",
     "RunCancelledError",
     "RunNotEndedError",
     "Smooth",
+    "Stateful",
     "StatusMessage",
     "StatusMessageProvider",
     "Stream",
@@ -74,6 +83,7 @@ __all__ = [
     "Text",
     "Transform",
     "UnknownFieldError",
+    "WithState",
     "apply_sync_streaming",
     "emit",
     "install",

@@ -46,3 +46,17 @@ def find_field(program: object, name: str) -> FieldName:
             f"{len(owners)} predictors of {type(program).__name__} have a field {field!r}; say which one: {candidates}"
         )
     raise UnknownFieldError(f"{type(program).__name__} has no field {name!r}; it has: {known}")
+
+
+def find_list(program: object, name: str) -> FieldName:
+    """As ``find_field``, for a field that is a list; raises ``UnknownFieldError`` where it is known to be none."""
+    found = find_field(program, name)
+    for path, predictor in predictors(program).items():
+        if found.predictor == path:
+            annotation = predictor.signature.output_fields[found.field].annotation
+            if tap.element_type(annotation) is None:
+                raise UnknownFieldError(
+                    f"field {name!r} of {type(program).__name__} is {annotation!r}, which has no elements; "
+                    "elements() reads lists, values() reads any field"
+                )
+    return found

@@ -11,8 +11,8 @@ from typing import Any
 
 from fieldstream._errors import RunCancelledError
 from fieldstream._listener import Listening
-from fieldstream._run import Execution, Launch
 from fieldstream._queue import ValueQueue
+from fieldstream._run import Execution, Launch
 from fieldstream.log import ready, ready_blocking
 
 

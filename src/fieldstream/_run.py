@@ -271,6 +271,11 @@ class Execution:
         return self._tap.state.total_usage()
 
     @property
+    def answers(self) -> Mapping[str, tap.Answer]:
+        """The live objects of predictors' calls, by call id."""
+        return self._tap.state.answers
+
+    @property
     def error(self) -> BaseException | None:
         """The program's exception."""
         return self._error

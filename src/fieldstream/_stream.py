@@ -1,17 +1,19 @@
 """``fieldstream.stream``: a program's run, for its readers."""
 
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from fieldstream._fields import find_field
+from fieldstream._elements import ElementAssembler
+from fieldstream._fields import find_field, find_list
 from fieldstream._messages import StatusMessageProvider
+from fieldstream._readers import Pieces, PiecesBlocking, Values, ValuesBlocking
 from fieldstream._run import Execution, Launch, Mode
 from fieldstream._text import Text, TextAssembler
 from fieldstream._transformed import TransformedCursor, Watch
+from fieldstream._values import ValueAssembler
 from fieldstream.events import Event, Outcome
-from fieldstream.log import Cursor, MemoryLog
+from fieldstream.log import CompletionCursor, Cursor, Entry, Follower, MemoryLog
 from fieldstream.transforms import Transform
 
 
@@ -55,8 +57,21 @@ class _Reading:
             return TransformedCursor(self._log, self._transforms, self._execution.cancel, after, merge=merge)
         return Cursor(self._log, after, merge=merge)
 
-    def _assembler(self, field: str) -> TextAssembler:
+    def _entries(self) -> Follower[Event] | Follower[Entry]:
+        return self._cursor(merge=True) if self._transforms else CompletionCursor(self._log)
+
+    def _text_assembler(self, field: str) -> TextAssembler:
         return TextAssembler(find_field(self._execution.launch.program, field))
+
+    # What went through transforms is what was shown, and not the program's own objects.
+
+    def _value_assembler(self, field: str, *, typed: bool) -> ValueAssembler:
+        name = find_field(self._execution.launch.program, field)
+        return ValueAssembler(name, self._execution.answers, typed=typed, live=not self._transforms)
+
+    def _element_assembler(self, field: str) -> ElementAssembler:
+        name = find_list(self._execution.launch.program, field)
+        return ElementAssembler(name, self._execution.answers, live=not self._transforms)
 
     def _raise_error(self) -> None:
         if self._execution.error is not None:
@@ -95,7 +110,27 @@ class Run(_Reading):
         The field is named ``"answer"``, or ``"extract.predict/answer"`` where several predictors have it. Raises
         ``UnknownFieldError`` at once for another name, and the program's exception when it is reached.
         """
-        return _Pieces(self._cursor(merge=True), self._assembler(field), self._raise_error)
+        return Pieces(self._cursor(merge=True), self._text_assembler(field), self._raise_error)
+
+    def values(self, field: str, *, typed: bool = False, interval: float = 0.0) -> AsyncIterator[Any]:
+        """The value of a field so far, as it is written; of several calls, one after the other.
+
+        It is plain data (what JSON has), or with ``typed`` an object of the field's type, in which a member that is not
+        there yet is ``None``. A reader that is slow gets the newest value, and none before it that it had no time for;
+        ``interval`` is the least time between two, in seconds. The last value of a call is the very object that its
+        prediction holds, where that is of the kind that was asked for.
+
+        The value is read-only and live: it grows further. Take a copy to keep it. Raises as ``text`` does.
+        """
+        return Values(self._entries(), self._value_assembler(field, typed=typed), self._raise_error, interval)
+
+    def elements(self, field: str) -> AsyncIterator[Any]:
+        """Each element of a list field, once, as soon as it is whole, validated into its type.
+
+        An element that was given stays given, also if the LM is asked again: what follows is what comes after it. At a
+        call's end those come that were not given yet. Raises as ``text`` does, and for a field that is no list.
+        """
+        return Pieces(self._entries(), self._element_assembler(field), self._raise_error)
 
 
 class SyncRun(_Reading):
@@ -131,48 +166,34 @@ class SyncRun(_Reading):
         The field is named ``"answer"``, or ``"extract.predict/answer"`` where several predictors have it. Raises
         ``UnknownFieldError`` at once for another name, and the program's exception when it is reached.
         """
-        pieces = _PiecesBlocking(self._cursor(merge=True), self._assembler(field), self._raise_error)
+        pieces = PiecesBlocking(self._cursor(merge=True), self._text_assembler(field), self._raise_error)
         self._execution.release()
         return pieces
 
+    def values(self, field: str, *, typed: bool = False, interval: float = 0.0) -> Iterator[Any]:
+        """The value of a field so far, as it is written; of several calls, one after the other.
 
-# No generators: where an `anext` was cancelled the next goes on, and one that is dropped needs no closing.
+        It is plain data (what JSON has), or with ``typed`` an object of the field's type, in which a member that is not
+        there yet is ``None``. A reader that is slow gets the newest value, and none before it that it had no time for;
+        ``interval`` is the least time between two, in seconds. The last value of a call is the very object that its
+        prediction holds, where that is of the kind that was asked for.
 
+        The value is read-only and live: it grows further. Take a copy to keep it. Raises as ``text`` does.
+        """
+        assembler = self._value_assembler(field, typed=typed)
+        values = ValuesBlocking(self._entries(), assembler, self._raise_error, interval)
+        self._execution.release()
+        return values
 
-class _Pieces(AsyncIterator[Text]):
-    """What an assembler makes of the events, piece by piece; then the program's exception, if it raised one."""
+    def elements(self, field: str) -> Iterator[Any]:
+        """Each element of a list field, once, as soon as it is whole, validated into its type.
 
-    def __init__(self, cursor: Cursor, assembler: TextAssembler, end: Callable[[], None]) -> None:
-        self._cursor = cursor
-        self._assembler = assembler
-        self._end = end
-        self._unread: deque[Text] = deque()
-
-    async def __anext__(self) -> Text:
-        while not self._unread:
-            if self._assembler.ended:
-                self._end()
-                raise StopAsyncIteration
-            self._unread.extend(self._assembler.feed(await self._cursor.next()))
-        return self._unread.popleft()
-
-
-class _PiecesBlocking(Iterator[Text]):
-    """As ``_Pieces``, for a thread."""
-
-    def __init__(self, cursor: Cursor, assembler: TextAssembler, end: Callable[[], None]) -> None:
-        self._cursor = cursor
-        self._assembler = assembler
-        self._end = end
-        self._unread: deque[Text] = deque()
-
-    def __next__(self) -> Text:
-        while not self._unread:
-            if self._assembler.ended:
-                self._end()
-                raise StopIteration
-            self._unread.extend(self._assembler.feed(self._cursor.next_blocking()))
-        return self._unread.popleft()
+        An element that was given stays given, also if the LM is asked again: what follows is what comes after it. At a
+        call's end those come that were not given yet. Raises as ``text`` does, and for a field that is no list.
+        """
+        elements = PiecesBlocking(self._entries(), self._element_assembler(field), self._raise_error)
+        self._execution.release()
+        return elements
 
 
 class Stream:

@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from fieldstream.events import Event
 
-E = TypeVar("E")
+E_co = TypeVar("E_co", covariant=True)
 
 
 class Log(Protocol):
@@ -25,14 +25,14 @@ class Log(Protocol):
     def forget(self, wake: Callable[[], None]) -> None: ...
 
 
-class Follower(ABC, Generic[E]):
+class Follower(ABC, Generic[E_co]):
     """A reader's place in a log, from which it takes what comes."""
 
     def __init__(self) -> None:
         self._at_once = False
 
     @abstractmethod
-    def take(self) -> list[E]:
+    def take(self) -> list[E_co]:
         """What came since, without waiting; perhaps nothing."""
 
     @abstractmethod
@@ -41,7 +41,7 @@ class Follower(ABC, Generic[E]):
     @abstractmethod
     def _forget(self, wake: Callable[[], None]) -> None: ...
 
-    async def next(self) -> list[E]:
+    async def next(self) -> list[E_co]:
         """What comes next, as soon as there is any; empty only after the closing event.
 
         Whoever is cancelled here has taken nothing, and may ask again.
@@ -56,7 +56,7 @@ class Follower(ABC, Generic[E]):
                 return self.take()
         return entries
 
-    def next_blocking(self) -> list[E]:
+    def next_blocking(self) -> list[E_co]:
         """As ``next``, for a thread."""
         while not (entries := self.take()):
             if not ready_blocking(self._wait, self._forget):

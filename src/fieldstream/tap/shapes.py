@@ -10,20 +10,28 @@ shown when it was parsed.
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache, partial
 from typing import Any, Final, TypeAlias, cast
 
-from dspy.adapters.utils import parse_value
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import SchemaValidator, core_schema
 
 from fieldstream.events import UNSET
 from fieldstream.fields import Choice, Items, Later, Members, Plain, Scalar, Shape, Slot, Text
 from fieldstream.fields.markers import marks_among
+from fieldstream.tap.internals import do_without
 from fieldstream.tap.values import to_json
 
 Node: TypeAlias = Mapping[str, Any]
+
+_parse_value: Any = None
+try:
+    from dspy.adapters.utils import parse_value
+
+    _parse_value = parse_value
+except ImportError as error:
+    do_without("values", error)
 
 _SCALARS: Final = frozenset(
     (
@@ -60,7 +68,9 @@ def _shape_of(annotation: Any, by_name: bool) -> Shape:
     builder = _Builder(by_name=by_name)
     shape = builder.shape(cast("Node", schema))
     # DSPy reads the value of a field itself by rules of its own, what is in it by Pydantic's.
-    parse = partial(parse_value, annotation=annotation)
+    if _parse_value is None:
+        return Later() if isinstance(shape, Scalar | Plain | Choice) else shape
+    parse: Callable[[Any], Any] = partial(_parse_value, annotation=annotation)
     match shape:
         case Scalar():
             return Scalar(lambda value: to_json(parse(value)), shape.revive)
@@ -309,6 +319,7 @@ class _Converter:
 
 def _blank_model(kind: type[BaseModel]) -> BaseModel:
     blank = kind.model_construct()
+    vars(blank).clear()  # of defaults: what is not there yet is not there
     vars(blank).update(dict.fromkeys(kind.model_fields))
     return blank
 
