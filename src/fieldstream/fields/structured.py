@@ -17,7 +17,7 @@ class StructuredParser:
         self._parser = parser
         self._slots = slots
         self._raw = raw
-        self._literals: dict[str, _Literal] = {}
+        self._literals: dict[str, LiteralReader] = {}
 
     def feed(self, text: str) -> list[Change]:
         return self._read(self._parser.feed(text))
@@ -30,7 +30,7 @@ class StructuredParser:
         for change in changes:
             match change:
                 case Opened(field) | Withdrawn(field, path=()) if field in self._slots:
-                    self._literals[field] = _Literal(field, self._slots[field], raw=self._raw)
+                    self._literals[field] = LiteralReader(field, self._slots[field], raw=self._raw)
                 case Written(field, text) if (literal := self._literals.get(field)) is not None:
                     read.append(change)
                     read += literal.feed(text)
@@ -47,8 +47,8 @@ class StructuredParser:
         return read
 
 
-class _Literal:
-    """One field's literal text."""
+class LiteralReader:
+    """One field's literal text, and the value that is in it."""
 
     __slots__ = ("_raw", "_reader", "_slot", "_tokens", "_whole")
 

@@ -81,6 +81,11 @@ class ValueReader:
         changes, self._changes = self._changes, []
         return changes
 
+    @property
+    def slot(self) -> Slot | None:
+        """The slot of the value that comes next; none where it is not shown."""
+        return None if self._skipped else self._slot()
+
     # What the text says.
 
     def key(self, name: str) -> None:
@@ -97,7 +102,7 @@ class ValueReader:
             self._say(Withdrawn(self._field, path=(*container.path, container.name)))
 
     def begin(self, kind: Opening) -> None:
-        slot = None if self._skipped else self._slot()
+        slot = self.slot
         shape = _shape_for(slot.shape, kind) if slot is not None else None
         if slot is None or shape is None:
             self._skipped += 1
@@ -127,6 +132,21 @@ class ValueReader:
             self._end_string()
         else:
             self._end_container()
+
+    def skip(self) -> None:
+        """A value came of which nothing is known."""
+        if not self._skipped:
+            self._end_value(shown=False)
+
+    def retract(self) -> None:
+        """What is being read is no string: its value is still to come."""
+        if self._skipped:
+            self._skipped -= 1
+            return
+        self._string = None
+        self._parts = []
+        if self._begun:
+            self._say(Withdrawn(self._field, path=self._path))
 
     # Where it is.
 
