@@ -3,11 +3,12 @@
 An LM asks its engine to ``complete`` a request. In a run it asks one of these, whose ``complete`` iterates the real
 one's ``stream``, and gives what that one's ``complete`` would.
 
-Touches of DSPy: ``StreamAccumulator``, ``checked_stream``, ``closing_stream`` and their async twins; the ``_target`` of
-its native engines (the provider that their ``stream`` goes to, without the layers between: those cost as much as all of
-ours; where it is not as we know it, their ``stream`` is taken) and ``error_from_event``; ``ListenerBridge`` for the
-chunks that ``streamify`` hands on; ``parse_sse`` and ``aparse_sse`` as the providers' modules name them (replaced in a
-stream of ours: their limits of size do not hold for a plain answer, and they do not tell whether the end mark came).
+Touches of DSPy: ``StreamAccumulator``, ``checked_stream``, ``closing_stream``, ``achecked_stream`` and
+``aclosing_stream``; of its native engines, ``LM15Engine`` and ``AsyncLM15Engine``, the ``_target`` (the provider that
+their ``stream`` goes to, without the layers between: those cost as much as all of ours; where it is not as we know it,
+their ``stream`` is taken); ``error_from_event``; ``ListenerBridge`` for the chunks that ``streamify`` hands on; and
+``parse_sse`` and ``aparse_sse`` as the providers' modules ``base`` and ``async_base`` name them (replaced in a stream
+of ours: their limits of size do not hold for a plain answer, and they do not tell whether the end mark came).
 """
 
 # What DSPy's internals are has few types, and they are private.
@@ -54,7 +55,8 @@ class _Report:
         self._provider = provider
         self._ended = False
         self._accumulator = StreamAccumulator(request)
-        self._bridge = ListenerBridge(request.model, id(lm.predictor)) if lm.state.recorder.sink.wants_chunks else None
+        wanted = lm.state.recorder.sink.wants_chunks or lm.wants_chunks(index)
+        self._bridge = ListenerBridge(request.model, id(lm.predictor)) if wanted else None
         # By part, and given to DSPy's accumulator at the end: it takes its time over each piece of a text, and parses
         # the whole of a tool call anew at each.
         self._texts: dict[int, list[str]] = {}
@@ -70,6 +72,7 @@ class _Report:
                 raise error_from_event(event, provider=self._provider)
             self._accumulator.push(event)
         if self._bridge is not None and (chunk := self._bridge.chunk(event)):
+            self._lm.chunk(self._index, chunk)
             self._lm.state.recorder.chunk(self._lm.call, chunk)
 
     def _delta(self, delta: Any, event: Any) -> None:
@@ -82,12 +85,11 @@ class _Report:
                 self._lm.text(self._index, delta.text)
         elif delta.type == "tool_call":
             self._calls.setdefault(delta.part_index, []).append(delta)
-            if delta.input:
-                self._lm.other(self._index, "tool_call", delta.input)
+            self._lm.tool_call(self._index, delta.part_index, delta.name, delta.input)
         else:
             self._accumulator.push(event)
             if delta.type == "thinking" and delta.text:
-                self._lm.other(self._index, "reasoning", delta.text)
+                self._lm.reasoning(self._index, delta.text)
 
     def _check_end(self, event: Any) -> None:
         self._ended = True

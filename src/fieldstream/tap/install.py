@@ -16,9 +16,6 @@ import sys
 import threading
 from typing import Any
 
-from dspy.dsp.utils.settings import Settings
-from dspy.utils import callback
-
 from fieldstream.tap.current import current_tap
 from fieldstream.tap.internals import UnknownInternalError, known, put
 
@@ -46,6 +43,9 @@ def install() -> None:
 
 
 def _install_callbacks() -> None:
+    from dspy.dsp.utils.settings import Settings
+    from dspy.utils import callback
+
     original = known(Settings.get, "self", "key", "default")
     asker: Any = vars(callback)
     if not inspect.isfunction(asker.get("with_callbacks")):

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, TypeAlias
 
 Part: TypeAlias = Literal[
-    "settings", "parents", "callbacks", "engines", "endings", "litellm", "usage", "waits", "retrieval"
+    "settings", "parents", "callbacks", "engines", "endings", "litellm", "usage", "waits", "values", "retrieval"
 ]
 
 _LACKING: dict[Part, str] = {
@@ -24,6 +24,7 @@ _LACKING: dict[Part, str] = {
     "litellm": "LiteLLM's answers come whole",
     "usage": "what LMs used is not told",
     "waits": "a cancelled program waits on for its LM, unless it is asynchronous",
+    "values": "a value that is not a text, a list or an object comes whole",
     "retrieval": "calls of embedders and retrievers are not told of",
 }
 

@@ -3,7 +3,8 @@
 The callbacks run in the thread or task of the call itself. They are also the steps at which a cancelled run ends: a
 start handler raises there, in any thread of the program.
 
-Touches of DSPy: that ``Predict`` keeps ``send_stream`` from its LM where ``stream_listeners`` names others.
+Touches of DSPy: that ``Predict`` keeps ``send_stream`` from its LM where ``stream_listeners`` names others; and an LM's
+``_engine_spec``, which is a string unless its user has made the engine.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
