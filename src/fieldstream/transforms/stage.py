@@ -19,6 +19,23 @@ class Stage(Protocol):
     def feed(self, event: Event, /) -> Iterable[Event]: ...
 
 
+@runtime_checkable
+class Paced(Protocol):
+    """A stage that hands over what it was fed in its order, and when it is due, by a clock that it is told."""
+
+    def hold(self, event: Event, now: float, /) -> None:
+        """Take an event that came ``now``."""
+        ...
+
+    def due(self) -> float | None:
+        """When the next event is to be handed over; ``None`` where there is none."""
+        ...
+
+    def release(self, now: float, /) -> Event:
+        """Hand over the next event."""
+        ...
+
+
 class Transform(Protocol):
     """What stands between a run and its readers. It has no state, and any number of runs and readers may share it.
 
@@ -36,21 +53,4 @@ class Transform(Protocol):
     ``Streamer``'s: once more, in the program's thread, as the program writes.
     """
 
-    def start(self) -> Stage: ...
-
-
-@runtime_checkable
-class Paced(Protocol):
-    """A stage that hands over what it was fed in its order, and when it is due, by a clock that it is told."""
-
-    def hold(self, event: Event, now: float, /) -> None:
-        """Take an event that came ``now``."""
-        ...
-
-    def due(self) -> float | None:
-        """When the next event is to be handed over; ``None`` where there is none."""
-        ...
-
-    def release(self, now: float, /) -> Event:
-        """Hand over the next event."""
-        ...
+    def start(self) -> Stage | Paced: ...
