@@ -15,6 +15,7 @@ import dspy
 
 from fieldstream import tap
 from fieldstream._errors import RunCancelledError, RunNotEndedError
+from fieldstream._fields import FieldName
 from fieldstream.events import Failure, Outcome
 from fieldstream.tap.cancel import cancel_task
 
@@ -27,6 +28,7 @@ _HEAD_START = 0.05
 """How long, in seconds, a program waits for a thread to say what it reads: a wrong name stops it before it starts."""
 
 _CANCELLED = Failure(kind="cancelled", message="the run was cancelled")
+_ENOUGH = Failure(kind="stopped", message="the run ended early: the field that it was to go on until is whole")
 
 
 class Launch:
@@ -81,12 +83,16 @@ class Execution:
         *,
         lm_text: bool = False,
         names: Mapping[str, dspy.Module] | None = None,
+        until: FieldName | None = None,
     ) -> None:
         tap.install()
         self.id = secrets.token_urlsafe(12)
         self.outcome: Outcome | None = None
         self.launch = launch
         self._tap = tap.Tap(sink, tap.Names(launch.program, names or {}), status, lm_text=lm_text)
+        self._until = until
+        if until is not None:
+            self._tap.recorder.on_field_end = self._field_ended
         self._task: asyncio.Task[None] | None = None
         self._work: Callable[[], None] | None = None
         # Reentrant: a consumer that is collected while its own run ends cancels it from wherever that happens.
@@ -222,7 +228,22 @@ class Execution:
     def cancel(self, reason: Failure | None = None) -> None:
         """End the run now, and what it does as soon as that can be. Any thread may; after the end it does nothing."""
         self._end("cancelled", reason=reason)
-        if self.outcome != "cancelled" or self._gone.done() or not self._tap.cancellation.request():
+        if self.outcome == "cancelled":
+            self._interrupt()
+
+    def _field_ended(self, call: tap.Call, values: dict[str, Any]) -> None:
+        """Some fields of a predictor's call are whole. If the one is among them that was waited for, that is all."""
+        if self._until is None or self._until.field not in values or not self._until.fits(call.name):
+            return
+        answer = self.answers[call.id]
+        prediction = answer.so_far(values)
+        answer.prediction = prediction
+        self._end("completed", prediction, unfinished=_ENOUGH)
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        """What the program still does is of no use any more."""
+        if self._gone.done() or not self._tap.cancellation.request():
             return
         self._head_start.set()
         if self._task is not None:
@@ -236,6 +257,7 @@ class Execution:
         result: Any = None,
         error: BaseException | None = None,
         reason: Failure | None = None,
+        unfinished: Failure | None = None,
     ) -> None:
         with self._lock:
             if self.outcome is not None:
@@ -252,8 +274,8 @@ class Execution:
             elif outcome == "failed" and error is not None:
                 members["error"] = tap.failure(error)
             else:
-                members["error"] = reason or _CANCELLED
-            self._tap.recorder.end(outcome, **members)
+                members["error"] = unfinished = reason or _CANCELLED
+            self._tap.recorder.end(outcome, unfinished=unfinished or tap.ABANDONED, **members)
         finally:
             self._ended.set_result(None)
 

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from fieldstream._elements import ElementAssembler
-from fieldstream._fields import find_field, find_list
+from fieldstream._fields import FieldName, find_field, find_list
 from fieldstream._messages import StatusMessageProvider
 from fieldstream._readers import Pieces, PiecesBlocking, Values, ValuesBlocking
 from fieldstream._run import Execution, Launch, Mode
@@ -206,18 +206,20 @@ class Stream:
         *,
         lm_text: bool,
         transforms: tuple[Transform, ...],
+        until: FieldName | None,
     ) -> None:
         self._launch = launch
         self._transforms = transforms
         self._status = status
         self._lm_text = lm_text
+        self._until = until
         self._execution: Execution | None = None
 
     def _begin(self) -> tuple[Execution, MemoryLog]:
         if self._execution is not None:
             raise RuntimeError("this stream was entered before; call stream(...) again for another run")
         log = MemoryLog()
-        self._execution = Execution(self._launch, log, self._status, lm_text=self._lm_text)
+        self._execution = Execution(self._launch, log, self._status, lm_text=self._lm_text, until=self._until)
         Watch.begin(log, self._transforms, self._execution.cancel)
         return self._execution, log
 
@@ -251,6 +253,10 @@ class Streamer:
     plain call in a thread, and ``"auto"`` does the former under ``async with`` for programs with an ``aforward``.
     ``status_message_provider`` words the ``status`` events (``None``: none). With ``lm_text``, every LM call's own text
     comes, too, as ``lm.delta`` events. ``transforms`` stand between each of its runs and their readers, in this order.
+
+    With ``until``, a field's name, a run ends as soon as that field is whole in what the LM writes, and so does the
+    provider's request: what nobody will read is not paid for. ``run.result`` is then a prediction with those fields of
+    that call that are whole, and the outcome is ``completed``.
     """
 
     def __init__(
@@ -261,6 +267,7 @@ class Streamer:
         status_message_provider: StatusMessageProvider | None = StatusMessageProvider(),  # noqa: B008 (it has no state)
         lm_text: bool = False,
         transforms: Iterable[Transform] = (),
+        until: str | None = None,
     ) -> None:
         if mode not in ("auto", "async", "thread"):
             raise ValueError(f"mode is {mode!r}; it must be 'auto', 'async' or 'thread'")
@@ -269,6 +276,7 @@ class Streamer:
         self._status = status_message_provider
         self._lm_text = lm_text
         self._transforms = tuple(transforms)
+        self._until = find_field(program, until) if until is not None else None
 
     def __call__(self, /, *args: Any, **inputs: Any) -> Stream:
         return Stream(
@@ -276,6 +284,7 @@ class Streamer:
             self._status,
             lm_text=self._lm_text,
             transforms=self._transforms,
+            until=self._until,
         )
 
 

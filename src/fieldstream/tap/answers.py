@@ -5,11 +5,12 @@ Touches of DSPy: ``ensure_signature``, by which ``Predict`` reads the signature 
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
+import dspy
 from dspy.signatures.signature import ensure_signature
 from pydantic import TypeAdapter
 
@@ -40,6 +41,17 @@ class Answer:
         """The very object that the prediction holds; ``UNSET`` where it has none."""
         prediction: Any = self.prediction
         return prediction[field] if prediction is not None and field in prediction else UNSET
+
+    def so_far(self, values: Mapping[str, Any]) -> Any:
+        """A prediction with what there is: these fields, by name, as JSON values."""
+        return dspy.Prediction(**{name: self._object(name, value) for name, value in values.items()})
+
+    def _object(self, field: str, value: Any) -> Any:
+        annotation = self.signature.output_fields[field].annotation
+        try:
+            return TypeAdapter(annotation).validate_python(value, by_alias=True, by_name=True)
+        except ValueError:  # DSPy reads it otherwise than it is written; so it stays as it is written.
+            return value
 
     def element(self, field: str, value: Any, index: int) -> Any:
         """An element of a list field, validated into its type. Raises ``ValueError`` where it cannot be."""

@@ -67,6 +67,8 @@ class Recorder:
         self.sink = sink
         self.lock = threading.RLock()
         self.ended = False
+        self.on_field_end: Callable[[Call, dict[str, Any]], None] | None = None
+        """Told of a predictor's call, and its fields' values so far, each time that some of them are whole."""
         self._roots: dict[str, Call] = {}
         self._count = 0
 
@@ -170,14 +172,15 @@ class Recorder:
                 self.sink.chunk(chunk)
                 self.sink.flush()
 
-    def end(self, outcome: Outcome, *, error: Failure | None = None, **members: Any) -> bool:
-        """The closing event, after everything still open was closed. ``False``: it was said before."""
+    def end(
+        self, outcome: Outcome, *, error: Failure | None = None, unfinished: Failure = ABANDONED, **members: Any
+    ) -> bool:
+        """The closing event, after everything still open was closed, as ``unfinished``. ``False``: it was said before."""
         with self.lock:
             if self.ended:
                 return False
             for call in tuple(self._roots.values()):
-                reason = error if outcome == "cancelled" and error is not None else ABANDONED
-                self._close(call, reason, {}, reason)
+                self._close(call, unfinished, {}, unfinished)
             self._record(RunEnded, outcome=outcome, error=error, **members)
             self.ended = True
             self.sink.flush()

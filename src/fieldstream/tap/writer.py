@@ -70,6 +70,7 @@ class Writer:
         self._sink = recorder.sink
         self._candidates: dict[int, Candidate] = {}
         self._parsed = 0
+        self._ends = False  # whether fields have ended that nobody was told of
         call.on_close = self._close
 
     def plan(self, new_parser: NewParser | None, fields: Fields) -> None:
@@ -123,6 +124,7 @@ class Writer:
                 self._settle(candidate, field, value)
                 self._end(candidate, field)
             self._sink.flush()
+            self._tell_of_ends(candidate)
 
     def _show(self, candidate: Candidate, changes: list[Change], piece: str = "") -> None:
         with self._recorder.lock:
@@ -136,6 +138,7 @@ class Writer:
                 )
                 self._take(candidate, field, change)
             self._sink.flush()
+            self._tell_of_ends(candidate)
 
     def _take(self, candidate: Candidate, field: _Field, change: Change) -> None:
         if type(change) is Appended:  # Nearly always, so that it comes before the match.
@@ -218,6 +221,15 @@ class Writer:
         if field.open:
             field.open = False
             self._record(FieldEnded, candidate, field)
+            self._ends = True
+
+    def _tell_of_ends(self, candidate: Candidate) -> None:
+        """Tell who waits for a field, once all is recorded that came with its end: the run may end here."""
+        if self._ends and candidate.index == 0 and self._recorder.on_field_end is not None:
+            ended = [field for field in candidate.fields.values() if not field.open]
+            values = {field.name: "" if field.draft.blank else field.draft.value for field in ended}
+            self._recorder.on_field_end(self.call, values)
+        self._ends = False
 
     def _close(self) -> None:
         for candidate in self._candidates.values():
