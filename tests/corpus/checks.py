@@ -96,7 +96,7 @@ def early(events: list[Event], final: Mapping[str, Any], mark: str) -> tuple[int
     """How many structured values there are, and of how many something was shown before the mark."""
     data = {event.field for event in events if isinstance(event, FieldStarted) and event.kind == "data"}
     structured = {name for name in data if isinstance(final[name], list | dict) and final[name]}
-    marked = next((event.seq for event in events if getattr(event, "name", None) == mark), -1)
+    marked = max((event.seq for event in events if getattr(event, "name", None) == mark), default=-1)
     shown = {event.field for event in events if isinstance(event, FieldDelta) and event.seq < marked}
     return (len(structured), len(structured & shown)) if marked >= 0 else (0, 0)
 

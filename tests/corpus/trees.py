@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from hypothesis import reject
 from hypothesis import strategies as st
 from pydantic_core import to_jsonable_python
 
@@ -23,8 +24,10 @@ def tree_of(value: Any) -> Any:
         return [tree_of(item) for item in value]
     if value is None or type(value) in (str, int, float, bool):
         return value
-    # As Pydantic writes it; but it would not write all that a model may.
-    return tree_of(to_jsonable_python(value, by_alias=True, fallback=str, serialize_unknown=True))
+    try:
+        return tree_of(to_jsonable_python(value, by_alias=True, fallback=str, serialize_unknown=True))
+    except UnicodeEncodeError:  # Pydantic does not write a lone surrogate where it is a key in a model.
+        reject()
 
 
 def _key_of(key: Any) -> str:

@@ -18,7 +18,7 @@ true, and ``parse`` has the last word.
 import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Literal, cast
 
 from fieldstream.fields.changes import (
@@ -60,6 +60,7 @@ class JsonParser:
         "_mode",
         "_name",
         "_open",
+        "_optional",
         "_place",
         "_quick",
         "_raw",
@@ -74,9 +75,10 @@ class JsonParser:
         "lost",
     )
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, fields: Fields, optional: Collection[str] = ()) -> None:
         self.lost = False
         self._fields = dict(fields)
+        self._optional = optional
         self._seen: set[str] = set()
         self._done = False
         self._place: Literal["before", "inside", "after"] = "before"
@@ -196,14 +198,14 @@ class JsonParser:
             return
         raw = self._raw.getvalue()
         self._flush_text()
-        repaired = RepairedParser(self._fields)
+        repaired = RepairedParser(self._fields, self._optional)
         changes = repaired.feed(raw)
         if finished:
             changes += repaired.finish()
         self.lost = repaired.lost
         if self.lost:
             return
-        strict = JsonParser(self._fields)
+        strict = JsonParser(self._fields, self._optional)
         strict._repairs = False
         told, right = _Told(strict.feed(raw)), _Told(changes)
         self._correct(told, right)
@@ -257,11 +259,12 @@ class JsonParser:
             self._take_literal(at)
             if self._mode == "whole":
                 try:
-                    value = str(json.loads("".join(self._whole)))
+                    value = json.loads("".join(self._whole))
                 except (ValueError, RecursionError):
                     self.lost = True
                 else:
-                    self._shown.append(value)
+                    if value is not None or self._field not in self._optional:
+                        self._shown.append(str(value))
                 self._whole = []
             self._end_field()
 
@@ -337,7 +340,8 @@ class JsonParser:
         elif listed:
             self.lost = not _balances(raw)
         elif last is not raw:
-            self._correct(_Told(JsonParser(self._fields).feed(raw)), _Told(JsonParser(self._fields).feed(last)))
+            told, right = (JsonParser(self._fields, self._optional).feed(each) for each in (raw, last))
+            self._correct(_Told(told), _Told(right))
 
     def _correct(self, told: "_Told", right: "_Told") -> None:
         """Say what leads from what was told to what is right."""

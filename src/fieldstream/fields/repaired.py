@@ -19,6 +19,7 @@ has what may be taken for a member, an object or a list, in ``#`` comments, and 
 import io
 import json
 import re
+from collections.abc import Collection
 from typing import Final, Literal
 
 from fieldstream.fields.changes import Appended, Change, Closed, Fields, Opened, Withdrawn, Written
@@ -84,6 +85,7 @@ class RepairedParser:
         "_fields",
         "_key",
         "_nested",
+        "_optional",
         "_quote",
         "_raw",
         "_rest",
@@ -95,9 +97,10 @@ class RepairedParser:
         "lost",
     )
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, fields: Fields, optional: Collection[str] = ()) -> None:
         self.lost = False
         self._fields = dict(fields)
+        self._optional = optional
         self._seen: set[str] = set()
         self._done = False
         self._state: Literal["start", "member", "value", "string", "quote", "nested", "next", "over"] = "start"
@@ -235,7 +238,8 @@ class RepairedParser:
                 return
         self._begin()
         self._take_raw(len(literal))
-        self._show_value(value)
+        if value != "None" or self._field not in self._optional:
+            self._show_value(value)
         self._end_value()
 
     def _read_nested(self) -> bool:

@@ -12,7 +12,7 @@ import dspy
 
 from fieldstream.fields import ChatParser, FieldParser, Fields, JsonParser, Later, Slot, StructuredParser, XmlParser
 from fieldstream.tap.shapes import slots_of
-from fieldstream.tap.values import field_kind
+from fieldstream.tap.values import allows_none, field_kind
 from fieldstream.tap.writer import NewParser
 
 
@@ -21,12 +21,14 @@ def _parse_of(adapter: type[dspy.Adapter]) -> Any:
     return inspect.unwrap(adapter.parse)
 
 
-_FORMATS: dict[Any, tuple[Callable[[Fields], FieldParser], bool]] = {
-    _parse_of(dspy.ChatAdapter): (ChatParser, True),
+_FORMATS: dict[Any, tuple[Callable[[Fields, Collection[str]], FieldParser], bool]] = {
+    _parse_of(dspy.ChatAdapter): (lambda fields, _: ChatParser(fields), True),
     _parse_of(dspy.JSONAdapter): (JsonParser, False),
-    _parse_of(dspy.XMLAdapter): (XmlParser, True),
+    _parse_of(dspy.XMLAdapter): (lambda fields, _: XmlParser(fields), True),
 }
-"""By an adapter's ``parse``: who makes a parser of its format; and whether a field's literal text is ``raw``."""
+"""By an adapter's ``parse``: who makes a parser of its format, of the fields and of which of them may be ``None``; and
+whether a field's literal text is ``raw``.
+"""
 
 
 def parser_of(adapter: dspy.Adapter, signature: Any, undecided: Collection[str] = ()) -> NewParser | None:
@@ -39,10 +41,11 @@ def parser_of(adapter: dspy.Adapter, signature: Any, undecided: Collection[str] 
         return None
     new_parser, raw = known
     fields = output_fields(signature)
+    optional = {name for name, info in signature.output_fields.items() if allows_none(info.annotation)}
     if "data" not in fields.values():
-        return lambda: new_parser(fields)
+        return lambda: new_parser(fields, optional)
     slots = slots_of(signature) | {name: Slot(Later()) for name in undecided}
-    return lambda: StructuredParser(new_parser(fields), slots, raw=raw)
+    return lambda: StructuredParser(new_parser(fields, optional), slots, raw=raw)
 
 
 def asks_again(adapter: object) -> bool:

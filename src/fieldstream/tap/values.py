@@ -56,6 +56,13 @@ def field_kind(annotation: Any) -> FieldKind:
     return "data"
 
 
+def allows_none(annotation: Any) -> bool:
+    """Whether ``None`` is a value of this type, as far as its first layer tells."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return get_origin(annotation) in (Union, types.UnionType) and type(None) in get_args(annotation)
+
+
 def field_values(signature: Any, values: Mapping[str, Any]) -> dict[str, tuple[FieldKind, Any]]:
     """Those of the values that are output fields, with their kinds, as JSON values."""
     return {

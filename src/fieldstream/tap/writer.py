@@ -149,7 +149,8 @@ class Writer:
                 field.draft.assign(path, value)
                 self._record(FieldDelta, candidate, field, path=path, value=value)
             case Closed() if field.kind == "text":
-                self._end(candidate, field)
+                if not field.draft.blank:  # An empty text may turn out to be no text at all.
+                    self._end(candidate, field)
             case Closed():
                 # A data field is whole only once its value is; its literal text already is.
                 if self._sink.wants_literals and candidate.index == 0:
