@@ -59,13 +59,14 @@ class Attempts:
         enclosing = self._enclosing(event.call)
         self._parents.pop(event.call, None)
         chooser = self._choosers.pop(event.call, None)
-        if chooser is None or event.error is not None:
+        if chooser is None:
             return None
-        chosen = chooser.attempts.get(event.chosen or "", [])
+        choice = event.chosen if event.error is None else chooser.shown  # Who fails leaves what it showed.
+        chosen = chooser.attempts.get(choice or "", [])
         discarded = {call for calls in chooser.attempts.values() for call in calls}.difference(chosen)
         for outer, attempt in enclosing:
             outer.attempts[attempt] = [call for call in outer.attempts[attempt] if call not in discarded]
-        if chooser.shown is None or chooser.shown == event.chosen:
+        if chooser.shown is None or chooser.shown == choice:
             return None
         return Rerun(chooser.attempts[chooser.shown], chosen)
 
