@@ -7,7 +7,7 @@ import dspy
 
 import fieldstream
 from fieldstream import Guard, Redact, Smooth, Streamer
-from fieldstream.simulator import Answer
+from fieldstream.simulator import Answer, ChatRequest
 
 support = dspy.Predict("question -> answer, sources: list[str]")
 
@@ -30,17 +30,18 @@ async def ask(question: str) -> None:
         print(f"no result: {error}")
 
 
-def answer(text: str, sources: str) -> Answer:
+def answer(request: ChatRequest) -> Answer:
+    """What the simulated LM says."""
+    if "key" in request.text("user"):
+        text, sources = "Put your key sk-1234abcd into the settings, and start again.", '["manual"]'
+    else:
+        text, sources = "I am sorry. You will get a refund of all that you have paid, and then some.", "[]"
     written = f"[[ ## answer ## ]]\n{text}\n\n[[ ## sources ## ]]\n{sources}\n\n[[ ## completed ## ]]"
     return Answer(chunks=[written[at : at + 7] for at in range(0, len(written), 7)])
 
 
 if __name__ == "__main__":
-    answers = [
-        answer("Put your key sk-1234abcd into the settings, and start again.", '["manual"]'),
-        answer("I am sorry. You will get a refund of all that you have paid, and then some.", "[]"),
-    ]
-    with fieldstream.simulate(answers, rate=100) as provider:
+    with fieldstream.simulate(answer, rate=100) as provider:
         dspy.configure(lm=dspy.LM("openai/sim", **provider.lm_kwargs))
         asyncio.run(ask("Where do I put my key?"))
         asyncio.run(ask("It is broken!"))
