@@ -20,20 +20,21 @@ class CompletionCursor(Follower[Entry]):
         self._seen = 0
 
     def take(self) -> list[Entry]:
-        completions = self._log.completions(self._seen)
+        before = self._cursor.after
         events = self._cursor.take()
+        # After the events, so that none is missing of those that come between them.
+        completions = self._log.completions(self._seen, self._cursor.after + 1)
+        self._seen += len(completions)
         entries: list[Entry] = []
-        taken = 0
+        at = 0
         for event in events:
-            while taken < len(completions) and completions[taken].events <= event.seq:
-                entries.append(completions[taken])
-                taken += 1
+            # A text that went on behind a completion may have come as one.
+            while at < len(completions) and completions[at].events <= before + 1:
+                entries.append(completions[at])
+                at += 1
             entries.append(event)
-        while taken < len(completions) and completions[taken].events <= self._cursor.after + 1:
-            entries.append(completions[taken])
-            taken += 1
-        self._seen += taken
-        return entries
+            before = event.seq
+        return entries + completions[at:]
 
     def _wait(self, wake: Callable[[], None]) -> bool:
         return self._log.wait(self._cursor.after, wake, self._seen)

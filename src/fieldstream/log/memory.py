@@ -157,10 +157,14 @@ class MemoryLog:
         with self._lock:
             self._completions.append(Completion(len(self._source), call, field, candidate, path))
 
-    def completions(self, after: int) -> list[Completion]:
-        """Those after so many of them."""
+    def completions(self, after: int, events: int) -> list[Completion]:
+        """Those after so many of them, as far as they belong to the first so many ``events``."""
         with self._lock:
-            return self._completions[after:]
+            known = self._completions
+            until = after
+            while until < len(known) and known[until].events <= events:
+                until += 1
+            return known[after:until]
 
     def wait(self, after: int, wake: Callable[[], None], completions: int | None = None) -> bool:
         """Have ``wake`` called, once and from any thread, when there is more after this cursor.
