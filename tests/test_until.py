@@ -8,12 +8,12 @@ from typing import Any
 import dspy
 import pytest
 from pydantic import BaseModel
-from tests.support.leftovers import DEADLINE, no_tasks_left, no_threads_left
-from tests.support.order import check_order
 
 from fieldstream import Streamer, UnknownFieldError
 from fieldstream.events import CallEnded, Event, RunEnded
 from fieldstream.simulator import Answer, Provider, simulate
+from tests.support.leftovers import DEADLINE, no_tasks_left, no_threads_left
+from tests.support.order import check_order
 
 WAYS = ("async", "sync", "thread")
 ways = pytest.mark.parametrize("way", WAYS)
@@ -126,7 +126,9 @@ class Both(dspy.Module):
 def test_the_field_of_one_predictor(way: str, provider: Provider) -> None:
     never = threading.Event()
     one = "[[ ## answer ## ]]\nOne.\n\n[[ ## completed ## ]]"
-    provider.script(one, Answer(chunks=["[[ ## answer ## ]]\nTwo.\n\n[[ ## ", "completed ## ]]", "!"], gates={2: never}))
+    provider.script(
+        one, Answer(chunks=["[[ ## answer ## ]]\nTwo.\n\n[[ ## ", "completed ## ]]", "!"], gates={2: never})
+    )
     program = Both()
     with dspy.context(lm=lm_of(provider), adapter=dspy.ChatAdapter()):
         result, _ = run_until("sync" if way == "async" else way, provider, program, "second/answer")

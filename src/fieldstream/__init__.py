@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fieldstream._text import Text
     from fieldstream.fields.markers import Done, NotNull, WithState
     from fieldstream.simulator import simulate
+    from fieldstream.tap.adapters import register_parser
     from fieldstream.transforms import Guard, Redact, Smooth, Transform
 
 # Where each public name lives. They are imported when they are first used: importing DSPy takes a second, and not
@@ -53,6 +54,7 @@ _HOMES = {
     "apply_sync_streaming": "_responses",
     "emit": "_emit",
     "install": "_install",
+    "register_parser": "tap.adapters",
     "set_thread_limit": "_limits",
     "simulate": "simulator",
     "stream": "_stream",
@@ -87,6 +89,7 @@ __all__ = [
     "apply_sync_streaming",
     "emit",
     "install",
+    "register_parser",
     "set_thread_limit",
     "simulate",
     "stream",

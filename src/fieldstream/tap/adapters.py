@@ -31,12 +31,59 @@ whether a field's literal text is ``raw``.
 """
 
 
+_registered: dict[type[dspy.Adapter], tuple[Callable[[Fields, Collection[str]], FieldParser], bool]] = {}
+
+
+def register_parser(
+    adapter: type[dspy.Adapter], factory: Callable[[Fields], FieldParser] | None, *, json_literals: bool = False
+) -> None:
+    """Have an adapter's answers read as they come, by parsers of your own.
+
+        class LinesAdapter(dspy.ChatAdapter):  # its format: a line "name: value" for each field
+            ...
+
+        fieldstream.register_parser(LinesAdapter, LinesParser)
+
+    ``factory`` is called for each answer with the fields to look for (a dictionary of their names and kinds: ``"text"``
+    or ``"data"``, in the signature's order), and gives a ``fieldstream.fields.FieldParser``. It holds for the adapter
+    class and for those derived from it that have no ``parse`` of their own; it comes before what fieldstream knows
+    itself; ``None`` takes it back. Runs that have begun are not affected.
+
+    Of a ``data`` field the parser gives the literal text (``Written``), which is read on as the value that the
+    adapter's ``parse`` will make of it: JSON, or what models write in its place, or a bare word or number. With
+    ``json_literals`` it is JSON alone, and a string is in quotes.
+
+    Whatever the parser says, the last word is the adapter's own ``parse``: what is missing is added, what is wrong is
+    withdrawn. Raises ``TypeError`` where the arguments are no such things.
+    """
+    if not (isinstance(adapter, type) and issubclass(adapter, dspy.Adapter)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(
+            f"register_parser takes a class of adapters, and this is {adapter!r}; "
+            f"pass the class that you derived from dspy.Adapter, not an object of it"
+        )
+    if factory is None:
+        _registered.pop(adapter, None)
+        return
+    if not callable(factory):
+        raise TypeError(f"factory is {factory!r}; it must be callable: factory(fields) gives a parser for one answer")
+    known = factory
+    _registered[adapter] = (lambda fields, _: known(fields), not json_literals)
+
+
+def _format_of(adapter: type[dspy.Adapter]) -> tuple[Callable[[Fields, Collection[str]], FieldParser], bool] | None:
+    parse = _parse_of(adapter)
+    for base in adapter.__mro__:
+        if base in _registered and _parse_of(base) is parse:
+            return _registered[base]
+    return _FORMATS.get(parse)
+
+
 def parser_of(adapter: dspy.Adapter, signature: Any, undecided: Collection[str] = ()) -> NewParser | None:
     """Makes parsers for the adapter's format; none where only the adapter itself can read it.
 
     The values of the fields that are ``undecided`` are others than those that are written.
     """
-    known = _FORMATS.get(_parse_of(type(adapter)))
+    known = _format_of(type(adapter))
     if known is None:
         return None
     new_parser, raw = known
