@@ -23,8 +23,8 @@ from fieldstream.events import (
     RunStarted,
     Status,
 )
-from fieldstream.terminal.call import CallView
 from fieldstream.fields import Draft
+from fieldstream.terminal.call import CallView
 
 
 @dataclass(slots=True)
