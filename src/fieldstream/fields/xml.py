@@ -10,7 +10,8 @@ element
 * that comes again: the first one, if it had children; else Python's ``str`` of the list of all their stripped texts
   (before any children of theirs), which is known at the end.
 
-A ``data`` field's literal is the source between the tags of the first such element.
+A ``data`` field's literal is the source between the tags of the first such element. What changes in its value is told
+by ``xml_values``, where the field's type is known.
 
 A child with a namespace is shown when it is whole: only then are the declarations known that ElementTree puts on it.
 
@@ -20,14 +21,22 @@ comments and references only (``xml_scanner``).
 
 import io
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from xml.parsers import expat
 
-from fieldstream.fields.changes import Appended, Change, Closed, Fields, Opened, Withdrawn, Written
+from fieldstream.fields.changes import Appended, Change, Closed, Completed, Fields, Opened, Withdrawn, Written
+from fieldstream.fields.shapes import Slot
+from fieldstream.fields.xml_plans import Plan, name_of
 from fieldstream.fields.xml_scanner import XmlScanner
+from fieldstream.fields.xml_values import XmlValue
 
 
 class XmlParser:
-    """Reads the answer of an ``XMLAdapter`` incrementally."""
+    """Reads the answer of an ``XMLAdapter`` incrementally.
+
+    ``types``: of data fields the slot, and the plans by which their elements are read. Elements of a list that are the
+    field's own may follow one another: their values come after ``Closed``, up to the text's end.
+    """
 
     __slots__ = (
         "_again",
@@ -52,11 +61,15 @@ class XmlParser:
         "_shown",
         "_tag",
         "_texts",
+        "_types",
+        "_value",
+        "_values",
         "_wary",
     )
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, fields: Fields, types: Mapping[str, tuple[Slot, tuple[Plan, ...]]] | None = None) -> None:
         self._fields = dict(fields)
+        self._types = types or {}
         self._seen: set[str] = set()
         self._done = False
         self._changes: list[Change] = []
@@ -82,6 +95,9 @@ class XmlParser:
         self._texts: dict[str, list[str]] = {}
         self._again = ""
         self._again_text: list[str] = []
+        # The values of data fields, and the one that is being read.
+        self._values: dict[str, XmlValue] = {}
+        self._value: XmlValue | None = None
         parser = expat.ParserCreate(namespace_separator="}")
         parser.buffer_text = True  # one call for adjacent text; whatever there is comes at the end of each `Parse`
         if hasattr(parser, "SetReparseDeferralEnabled"):  # Expat 2.6
@@ -138,7 +154,7 @@ class XmlParser:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth == 2:
-            field = attributes.get("key", name) if name == "entry" else name
+            field = name_of(name, attributes)
             if field not in self._fields:
                 return
             if field not in self._seen:
@@ -146,6 +162,11 @@ class XmlParser:
                 self._open(field)
             elif field in self._texts:
                 self._again = field
+            self._value = self._values.get(field)
+            if self._value is not None:
+                self._value.start(field, attributes)
+        elif self._value is not None:
+            self._value.start(*_as_tree(name, attributes))
         elif self._again:
             self._end_again()
         elif self._field and not self._literal:
@@ -153,16 +174,22 @@ class XmlParser:
 
     def _end(self, name: str) -> None:
         self._depth -= 1
+        if self._value is not None:
+            self._value.end(_tag(name))
         if self._depth > 1:
             if self._field and not self._literal:
                 self._end_child(name)
         elif self._depth == 1:
             if self._again:
                 self._end_again()
+            self._take_value()
             if self._field:
                 self._close()
+            self._value = None
 
     def _data(self, text: str) -> None:
+        if self._value is not None:
+            self._value.data(text)
         if self._field:
             if self._literal:
                 return
@@ -195,6 +222,8 @@ class XmlParser:
         self._blank = []
         self._mixed = False
         self._wary = False
+        if field in self._types:
+            self._values[field] = XmlValue(field, *self._types[field])
         self._changes.append(Opened(field))
 
     def _close(self) -> None:
@@ -203,6 +232,8 @@ class XmlParser:
         if not self._literal and not self._mixed:
             self._texts[field] = [self._said.getvalue()]
         self._changes.append(Closed(field))
+        if self._value is not None and self._value.complete:
+            self._changes.append(Completed(field))
         self._field = ""
         self._literal = False
         self._builder = None
@@ -222,8 +253,13 @@ class XmlParser:
                     self._said.write(text)
                     self._changes.append(Appended(self._field, text))
 
-    def _flush(self) -> list[Change]:
+    def _take_value(self) -> None:
         self._flush_text()
+        if self._value is not None:
+            self._changes += self._value.take()
+
+    def _flush(self) -> list[Change]:
+        self._take_value()
         changes = self._changes
         self._changes = []
         return changes
@@ -250,9 +286,7 @@ class XmlParser:
             self._builder = ET.TreeBuilder()
             self._child = self._length
             self._exotic = self._wary
-        # Where Expat has a namespace's name before "}", ElementTree has it in braces.
-        tag = "{" + name if "}" in name else name
-        attrs = {"{" + key if "}" in key else key: value for key, value in attributes.items()}
+        tag, attrs = _as_tree(name, attributes)
         self._builder.start(tag, attrs)
         if not self._exotic and ("}" in name or any("}" in key for key in attributes)):
             self._exotic = True
@@ -278,7 +312,7 @@ class XmlParser:
     def _end_child(self, name: str) -> None:
         if self._builder is None:
             return
-        self._builder.end("{" + name if "}" in name else name)
+        self._builder.end(_tag(name))
         if not self._exotic:
             self._put(self._tag + " />" if self._tag else f"</{name}>")
             self._tag = ""
@@ -306,6 +340,21 @@ class XmlParser:
         for field, texts in self._texts.items():
             if len(texts) > 1:
                 self._changes += [Withdrawn(field), Appended(field, str(texts)), Closed(field)]
+        for field, value in self._values.items():
+            if not value.complete:
+                value.finish()
+                self._changes += value.take()
+                if value.complete:
+                    self._changes.append(Completed(field))
+
+
+def _tag(name: str) -> str:
+    """Where Expat has a namespace's name before "}", ElementTree has it in braces."""
+    return "{" + name if "}" in name else name
+
+
+def _as_tree(name: str, attributes: dict[str, str]) -> tuple[str, dict[str, str]]:
+    return _tag(name), {_tag(key): value for key, value in attributes.items()}
 
 
 def _nobody(piece: str) -> None: ...
