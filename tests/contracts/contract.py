@@ -2,10 +2,13 @@
 
 import inspect
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 from dspy.utils.callback import ACTIVE_CALL_ID, BaseCallback
+
+HAS_ENGINES = find_spec("dspy.clients.execution") is not None
 
 engines = pytest.mark.dspy(">=3.4")
 """What DSPy 3.4 brought: LMs that run on engines."""
