@@ -14,6 +14,7 @@ from fieldstream.fields import ChatParser, FieldParser, Fields, JsonParser, Late
 from fieldstream.tap.shapes import slots_of
 from fieldstream.tap.values import allows_none, field_kind
 from fieldstream.tap.writer import NewParser
+from fieldstream.tap.xml_types import xml_types_of
 
 
 def _parse_of(adapter: type[dspy.Adapter]) -> Any:
@@ -89,9 +90,13 @@ def parser_of(adapter: dspy.Adapter, signature: Any, undecided: Collection[str] 
     new_parser, raw = known
     fields = output_fields(signature)
     optional = {name for name, info in signature.output_fields.items() if allows_none(info.annotation)}
-    if "data" not in fields.values():
-        return lambda: new_parser(fields, optional)
     slots = slots_of(signature) | {name: Slot(Later()) for name in undecided}
+    if known is _FORMATS[_parse_of(dspy.XMLAdapter)]:  # Its parser reads values itself: they are no JSON.
+        types = xml_types_of(signature, undecided)
+        slots |= {name: Slot(Later()) for name, kind in fields.items() if kind == "data"}
+        return lambda: StructuredParser(XmlParser(fields, types), slots, raw=raw)
+    if "data" not in fields.values() and not any(slot.done for slot in slots.values()):
+        return lambda: new_parser(fields, optional)
     return lambda: StructuredParser(new_parser(fields, optional), slots, raw=raw)
 
 
