@@ -15,6 +15,7 @@ from fieldstream.fields.changes import (
 from fieldstream.fields.chat import ChatParser
 from fieldstream.fields.draft import Draft, alike, corrections, value_at
 from fieldstream.fields.json import JsonParser
+from fieldstream.fields.native import NativeFields, NativeReader
 from fieldstream.fields.shapes import Choice, Items, Later, Members, Plain, Scalar, Shape, Slot, Text
 from fieldstream.fields.structured import StructuredParser
 from fieldstream.fields.xml import XmlParser
@@ -34,6 +35,8 @@ __all__ = [
     "JsonParser",
     "Later",
     "Members",
+    "NativeFields",
+    "NativeReader",
     "Opened",
     "Plain",
     "Scalar",

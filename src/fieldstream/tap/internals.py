@@ -12,7 +12,17 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, TypeAlias
 
 Part: TypeAlias = Literal[
-    "settings", "parents", "callbacks", "engines", "endings", "litellm", "usage", "waits", "values", "retrieval"
+    "settings",
+    "parents",
+    "callbacks",
+    "engines",
+    "endings",
+    "litellm",
+    "usage",
+    "waits",
+    "values",
+    "native",
+    "retrieval",
 ]
 
 _LACKING: dict[Part, str] = {
@@ -25,6 +35,7 @@ _LACKING: dict[Part, str] = {
     "usage": "what LMs used is not told",
     "waits": "a cancelled program waits on for its LM, unless it is asynchronous",
     "values": "a value that is not a text, a list or an object comes whole",
+    "native": "what an LM says beside its text comes whole, or apart from its field",
     "retrieval": "calls of embedders and retrievers are not told of",
 }
 

@@ -90,13 +90,9 @@ class _Report:
         choices = getattr(chunk, "choices", None)
         delta = choices[0].delta if choices else None
         if delta is not None:
-            if delta.content:
-                self._lm.text(0, delta.content)
-            if reasoning := getattr(delta, "reasoning_content", None):
-                self._lm.other(0, "reasoning", reasoning)
-            for call in getattr(delta, "tool_calls", None) or ():
-                if call.function is not None and call.function.arguments:
-                    self._lm.other(0, "tool_call", call.function.arguments)
+            self._lm.delta(0, delta)
+            if self._lm.wants_chunks(0):
+                self._lm.chunk(0, chunk)
         if self._lm.state.recorder.sink.wants_chunks:
             if self._lm.predictor is not None:
                 chunk.predict_id = id(self._lm.predictor)

@@ -1,11 +1,14 @@
 """One call of an LM, and what it writes."""
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from fieldstream.fields import Change, NativeReader
 from fieldstream.tap.calls import Call
 from fieldstream.tap.state import State
 from fieldstream.tap.usage import Usage
+from fieldstream.tap.values import to_json
 from fieldstream.tap.writer import Candidate, Writer
 
 
@@ -29,6 +32,7 @@ class LmCall:
         "state",
         "usage",
         "writer",
+        "wrote",
     )
 
     def __init__(
@@ -45,6 +49,9 @@ class LmCall:
         self.usage: dict[str, Any] | None = None
         self.candidates: dict[int, Candidate] = {}
         self.fed: set[int] = set()
+        """The completions of which something came."""
+        self.wrote: set[int] = set()
+        """Those of which text came."""
         self._handles: dict[tuple[str, int], int] = {}
 
     def begin(self, index: int) -> None:
@@ -58,8 +65,8 @@ class LmCall:
         """More text of a completion."""
         if self.state.cancellation.requested:
             self.state.cancellation.check()
-        if index not in self.fed:
-            self._feeding(index)
+        if index not in self.wrote:
+            self._feeding(index, text=True)
         candidate = self.candidates.get(index)
         if candidate is not None and candidate.parser is not None and self.writer is not None:
             self.writer.feed(candidate, piece)
@@ -68,10 +75,82 @@ class LmCall:
         else:
             self.other(index, "text", piece)
 
-    def _feeding(self, index: int) -> None:
+    def reasoning(self, index: int, piece: str) -> None:
+        """More of what a completion says of its reasoning."""
+        native = self._native(index)
+        changes = native.reasoning(piece) if native is not None else None
+        self._show(index, changes, "reasoning", piece)
+
+    def tool_call(self, index: int, number: int, name: str | None, arguments: str) -> None:
+        """More of the tool call with this number: its name, or more of the text of its arguments."""
+        native = self._native(index)
+        changes = native.tool_call(number, name, arguments) if native is not None else None
+        self._show(index, changes, "tool_call", arguments)
+
+    def wants_chunks(self, index: int) -> bool:
+        """Whether a field may show something of the provider's chunks themselves."""
+        candidate = self.candidates.get(index)
+        return candidate is not None and candidate.native is not None and candidate.native.wants_chunks
+
+    def chunk(self, index: int, chunk: object) -> None:
+        """A chunk of a completion, in the shape that DSPy and LiteLLM share."""
+        candidate = self.candidates.get(index)
+        if self.writer is not None and candidate is not None and candidate.native is not None:
+            self.writer.show(candidate, candidate.native.chunk(chunk))
+
+    def delta(self, index: int, delta: Any) -> None:
+        """What is new in a chunk of that shape."""
+        if (content := getattr(delta, "content", None)) and isinstance(content, str):
+            self.text(index, content)
+        if (reasoning := getattr(delta, "reasoning_content", None)) and isinstance(reasoning, str):
+            self.reasoning(index, reasoning)
+        for call in getattr(delta, "tool_calls", None) or ():
+            if (function := _member(call, "function")) is not None:
+                number, arguments = _member(call, "index"), _member(function, "arguments")
+                self.tool_call(index, number or 0, _member(function, "name"), arguments or "")
+
+    def answered(self, index: int, output: Any) -> None:
+        """A completion, as the LM's call returned it: a text, or a mapping. What did not come before is told now."""
+        said = cast("Mapping[str, Any]", output) if isinstance(output, Mapping) else {"text": output}
+        text, reasoning, calls = said.get("text"), said.get("reasoning_content"), said.get("tool_calls") or ()
+        if index not in self.fed:
+            self.begin(index)
+            if isinstance(reasoning, str) and reasoning:
+                self.reasoning(index, reasoning)
+            if text:
+                self.text(index, str(text))
+            for number, call in enumerate(calls):
+                # The Responses API has a call's parts at its top.
+                function = _member(call, "function") or call
+                arguments = _member(function, "arguments")
+                text_of_arguments = arguments if isinstance(arguments, str) else json.dumps(to_json(arguments or {}))
+                self.tool_call(index, number, _member(function, "name"), text_of_arguments)
+        elif text and index not in self.wrote:
+            self.text(index, str(text))
+        if self.writer is not None and (not text or (calls and self.writer.native.calls and not self.writer.written)):
+            self.writer.leave_unparsed(index)
+        self.finish(index)
+
+    def _native(self, index: int) -> NativeReader | None:
+        if self.state.cancellation.requested:
+            self.state.cancellation.check()
+        if index not in self.fed:
+            self._feeding(index, text=False)
+        candidate = self.candidates.get(index)
+        return candidate.native if candidate is not None else None
+
+    def _show(self, index: int, changes: list[Change] | None, channel: str, piece: str) -> None:
+        if changes is not None and self.writer is not None:
+            self.writer.show(self.candidates[index], changes, piece if channel == "reasoning" else "")
+        if piece and (changes is None or self.state.lm_text):
+            self.other(index, channel, piece)
+
+    def _feeding(self, index: int, *, text: bool) -> None:
         lm: LmCall | None = self
         while lm is not None:
             lm.fed.add(index)
+            if text:
+                lm.wrote.add(index)
             lm = lm.outer
 
     def other(self, index: int, channel: str, piece: str) -> None:
@@ -99,3 +178,8 @@ class LmCall:
                 total.add("", self.usage)
             total.add("", usage)
             self.usage = total.total().get("")
+
+
+def _member(value: Any, name: str) -> Any:
+    """A member of what may be a mapping or an object."""
+    return cast("Mapping[str, Any]", value).get(name) if isinstance(value, Mapping) else getattr(value, name, None)

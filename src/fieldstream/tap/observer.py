@@ -23,13 +23,14 @@ from fieldstream.tap.cancel import task_interrupt
 from fieldstream.tap.choosing import attempt_number, chosen
 from fieldstream.tap.internals import lacking
 from fieldstream.tap.lm_call import LmCall
+from fieldstream.tap.native import native_fields
 from fieldstream.tap.opened import Attempt, OpenCalls, Opened
 from fieldstream.tap.outlet import Outlet
 from fieldstream.tap.settings import override, restore
 from fieldstream.tap.state import State
 from fieldstream.tap.statuses import Statuses
 from fieldstream.tap.tools import Tools, call_arguments
-from fieldstream.tap.values import argument, failure, field_values, output_texts, to_json, tool_arguments
+from fieldstream.tap.values import argument, completions, failure, field_values, to_json, tool_arguments
 from fieldstream.tap.writer import Writer
 
 
@@ -122,7 +123,9 @@ class Observer(BaseCallback):
             parser = parser_of(instance, signature, undecided_fields(signature, parent.signature))
             if parser is None and not asks_again(instance):
                 self._state.recorder.announce(parent.writer.call, "adapter")
-            parent.writer.plan(parser, output_fields(signature))
+            parent.writer.drafted = parent.writer.drafted or asks_again(instance)
+            native = None if parent.writer.drafted else native_fields(instance, parent.signature)
+            parent.writer.plan(parser, output_fields(signature), native)
 
     def on_adapter_parse_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         self._state.cancellation.check()
@@ -190,12 +193,8 @@ class Observer(BaseCallback):
         """Show what did not stream: a cached answer, or that of an LM that gives no stream."""
         if not lm.fed and lm.call.parent is not None and lm.call.parent.kind == "predictor":
             self._state.recorder.announce(lm.call.parent, reason)
-        for index, text in enumerate(output_texts(outputs)):
-            if index not in lm.fed:
-                lm.begin(index)
-                if text:
-                    lm.text(index, text)
-            lm.finish(index)
+        for index, output in enumerate(completions(outputs)):
+            lm.answered(index, output)
 
     # Tools
 

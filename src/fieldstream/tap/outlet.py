@@ -8,6 +8,9 @@ from fieldstream.tap.opened import OpenCalls
 from fieldstream.tap.state import State
 from fieldstream.tap.values import to_json
 
+_SAYS = ("content", "reasoning_content", "tool_calls")
+"""What a chunk's delta may have."""
+
 
 class Outlet:
     """Stands in ``settings.send_stream`` during a run. Sending never waits, in whatever loop or thread it is done."""
@@ -23,30 +26,25 @@ class Outlet:
     def send_nowait(self, item: object) -> None:
         self._state.cancellation.check()
         lm = self._opened.active_lm()
-        pieces = _chunk_pieces(item) if lm is not None else None
-        if lm is None or pieces is None:
+        choices = _choices(item) if lm is not None else None
+        if lm is None or choices is None:
             self.emit(item, None)
             return
         self._state.recorder.chunk(lm.call, item)
-        for index, piece in pieces:
-            if index not in lm.fed:
+        for choice in choices:
+            index = getattr(choice, "index", 0) or 0
+            delta = getattr(choice, "delta", None)
+            if index not in lm.fed and any(getattr(delta, name, None) for name in _SAYS):
                 lm.begin(index)
-            lm.text(index, piece)
+            lm.delta(index, delta)
+            lm.chunk(index, item)
 
     def emit(self, value: object, name: str | None) -> None:
         """Say something of the program's own."""
         self._state.recorder.custom(self._opened.active_call(), value, to_json(value), name)
 
 
-def _chunk_pieces(item: Any) -> list[tuple[int, str]] | None:
-    """The text of a chunk in the shape that DSPy and LiteLLM share, by choice; ``None`` of anything else."""
+def _choices(item: Any) -> list[Any] | None:
+    """The choices of a chunk in the shape that DSPy and LiteLLM share; ``None`` of anything else."""
     choices = getattr(item, "choices", None)
-    if not isinstance(choices, list):
-        return None
-    pieces: list[tuple[int, str]] = []
-    for choice in choices:
-        delta = getattr(choice, "delta", None)
-        content = getattr(delta, "content", None)
-        if isinstance(content, str) and content:
-            pieces.append((getattr(choice, "index", 0) or 0, content))
-    return pieces
+    return choices if isinstance(choices, list) else None

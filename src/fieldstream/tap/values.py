@@ -99,12 +99,12 @@ def argument(inputs: Mapping[str, Any], name: str) -> Any:
     return arguments[0] if arguments else None
 
 
-def output_texts(outputs: Any) -> list[str]:
-    """The text of each completion, of what an LM's call returned."""
+def completions(outputs: Any) -> list[Any]:
+    """The completions, as texts or mappings, of what an LM's call returned."""
     if not isinstance(outputs, list):
         text = getattr(outputs, "text", None)
         return [text] if isinstance(text, str) else []
-    return [str((output.get("text") if isinstance(output, dict) else output) or "") for output in outputs]
+    return outputs
 
 
 def taken(function: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:

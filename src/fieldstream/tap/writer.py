@@ -18,6 +18,8 @@ from fieldstream.fields import (
     Draft,
     FieldParser,
     Fields,
+    NativeFields,
+    NativeReader,
     Withdrawn,
     Written,
     alike,
@@ -49,14 +51,20 @@ class _Field:
 
 
 class Candidate:
-    """One completion of the call: its parser, and its fields so far."""
+    """One completion of the call: who reads it, and its fields so far."""
 
-    __slots__ = ("fields", "index", "parser")
+    __slots__ = ("fields", "index", "native", "parser")
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.parser: FieldParser | None = None
+        self.native: NativeReader | None = None
         self.fields: dict[str, _Field] = {}
+
+    def is_free(self, name: str) -> bool:
+        """Whether nothing was shown of this field yet."""
+        field = self.fields.get(name)
+        return field is None or field.blank
 
 
 class Writer:
@@ -65,52 +73,90 @@ class Writer:
     def __init__(self, recorder: Recorder, call: Call) -> None:
         self.call = call
         self.fields: Fields = {}
+        self.written: Fields = {}
+        """Those of the fields that the text is to have."""
         self.new_parser: NewParser | None = None
+        self.native = NativeFields()
+        self.drafted = False
+        """Whether an LM's first text is not the fields' own, but what others are made of, one for each candidate."""
         self._recorder = recorder
         self._sink = recorder.sink
         self._candidates: dict[int, Candidate] = {}
         self._parsed = 0
+        self._unparsed: set[int] = set()
+        self._first = 0  # the candidate that the LM's first completion is
+        self._done = 0  # how many of the candidates that were drafted have their fields
         self._ends = False  # whether fields have ended that nobody was told of
         call.on_close = self._close
 
-    def plan(self, new_parser: NewParser | None, fields: Fields) -> None:
-        """The next text of the LM is in this format, with these fields. What another format showed is withdrawn."""
+    def plan(self, new_parser: NewParser | None, fields: Fields, native: NativeFields | None = None) -> None:
+        """The next text of the LM is in this format, with these fields. What another format showed is withdrawn.
+
+        ``native`` are the fields that the LM may fill beside its text.
+        """
         with self._recorder.lock:
+            if self.drafted:
+                self._first = self._done
             for candidate in self._candidates.values():
-                self._withdraw(candidate, "fallback")
-                candidate.parser = None
+                if candidate.index >= self._first:
+                    self._withdraw(candidate, "fallback")
+                    candidate.parser = candidate.native = None
             self.new_parser = new_parser
-            self.fields = fields
+            self.native = native or NativeFields()
+            self.written = fields
+            self.fields = fields | self.native.kinds
             self._parsed = 0
+            self._unparsed.clear()
             self._sink.flush()
 
     def begin(self, index: int) -> Candidate:
         """A completion begins. What an earlier try showed of it is withdrawn."""
         with self._recorder.lock:
+            index += self._first
             candidate = self._candidates.setdefault(index, Candidate(index))
-            if candidate.parser is not None:
+            if candidate.parser is not None or candidate.native is not None:
                 self._withdraw(candidate, "retry")
                 self._sink.flush()
             candidate.parser = self.new_parser() if self.new_parser is not None else None
+            candidate.native = NativeReader(self.native, candidate.is_free) if self.native else None
             return candidate
 
     def feed(self, candidate: Candidate, piece: str) -> None:
         """More of the LM's text."""
         parser = candidate.parser
         if parser is not None and ((changes := parser.feed(piece)) or self._sink.wants_literals):
+            self._show(candidate, self._from_text(candidate, changes), piece)
+
+    def show(self, candidate: Candidate, changes: list[Change], piece: str = "") -> None:
+        """What the LM says beside its text changes so much."""
+        if changes:
             self._show(candidate, changes, piece)
 
     def finish(self, candidate: Candidate) -> None:
-        """The LM's text is over."""
-        parser = candidate.parser
-        if parser is not None and (changes := parser.finish()):
+        """The LM's answer is over."""
+        changes = self._from_text(candidate, candidate.parser.finish()) if candidate.parser is not None else []
+        if candidate.native is not None:
+            changes += candidate.native.finish()
+        if changes:
             self._show(candidate, changes)
+
+    def leave_unparsed(self, index: int) -> None:
+        """The adapter will not parse this candidate's text: it has none."""
+        with self._recorder.lock:
+            self._unparsed.add(index)
 
     def parsed(self, values: Mapping[str, tuple[FieldKind, Any]]) -> None:
         """What the adapter made of the next candidate's text; nothing where it could not read it."""
         with self._recorder.lock:
-            index = self._parsed
+            while self._parsed in self._unparsed:
+                self._parsed += 1
+            index = self._first + self._parsed
             self._parsed += 1
+            if values:
+                self._done = index + 1
+            candidate = self._candidates.get(index)
+            if candidate is not None and candidate.native is not None:
+                values = {name: value for name, value in values.items() if name not in candidate.native.claimed}
             self.settle(index, values)
 
     def settle(self, index: int, values: Mapping[str, tuple[FieldKind, Any]]) -> None:
@@ -139,6 +185,13 @@ class Writer:
                 self._take(candidate, field, change)
             self._sink.flush()
             self._tell_of_ends(candidate)
+
+    @staticmethod
+    def _from_text(candidate: Candidate, changes: list[Change]) -> list[Change]:
+        """What the text changes: nothing in the fields that are not filled from it."""
+        if candidate.native is None or not (claimed := candidate.native.claimed):
+            return changes
+        return [change for change in changes if change.field not in claimed]
 
     def _take(self, candidate: Candidate, field: _Field, change: Change) -> None:
         if type(change) is Appended:  # Nearly always, so that it comes before the match.
