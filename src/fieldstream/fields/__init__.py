@@ -13,6 +13,7 @@ from fieldstream.fields.changes import (
     Written,
 )
 from fieldstream.fields.chat import ChatParser
+from fieldstream.fields.code import CodeParser
 from fieldstream.fields.draft import Draft, alike, corrections, value_at
 from fieldstream.fields.json import JsonParser
 from fieldstream.fields.native import NativeFields, NativeReader
@@ -27,6 +28,7 @@ __all__ = [
     "ChatParser",
     "Choice",
     "Closed",
+    "CodeParser",
     "Completed",
     "Draft",
     "FieldParser",

@@ -6,13 +6,23 @@ inherits one of them reads its format).
 
 import inspect
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, TypeAlias
 
 import dspy
 
-from fieldstream.fields import ChatParser, FieldParser, Fields, JsonParser, Later, Slot, StructuredParser, XmlParser
+from fieldstream.fields import (
+    ChatParser,
+    CodeParser,
+    FieldParser,
+    Fields,
+    JsonParser,
+    Later,
+    Slot,
+    StructuredParser,
+    XmlParser,
+)
 from fieldstream.tap.shapes import slots_of
-from fieldstream.tap.values import allows_none, field_kind
+from fieldstream.tap.values import allows_none, field_kind, is_code
 from fieldstream.tap.writer import NewParser
 from fieldstream.tap.xml_types import xml_types_of
 
@@ -22,7 +32,9 @@ def _parse_of(adapter: type[dspy.Adapter]) -> Any:
     return inspect.unwrap(adapter.parse)
 
 
-_FORMATS: dict[Any, tuple[Callable[[Fields, Collection[str]], FieldParser], bool]] = {
+_Format: TypeAlias = tuple[Callable[[Fields, Collection[str]], FieldParser], bool]
+
+_FORMATS: dict[Any, _Format] = {
     _parse_of(dspy.ChatAdapter): (lambda fields, _: ChatParser(fields), True),
     _parse_of(dspy.JSONAdapter): (JsonParser, False),
     _parse_of(dspy.XMLAdapter): (lambda fields, _: XmlParser(fields), True),
@@ -32,7 +44,7 @@ whether a field's literal text is ``raw``.
 """
 
 
-_registered: dict[type[dspy.Adapter], tuple[Callable[[Fields, Collection[str]], FieldParser], bool]] = {}
+_registered: dict[type[dspy.Adapter], _Format] = {}
 
 
 def register_parser(
@@ -71,7 +83,7 @@ def register_parser(
     _registered[adapter] = (lambda fields, _: known(fields), not json_literals)
 
 
-def _format_of(adapter: type[dspy.Adapter]) -> tuple[Callable[[Fields, Collection[str]], FieldParser], bool] | None:
+def _format_of(adapter: type[dspy.Adapter]) -> _Format | None:
     parse = _parse_of(adapter)
     for base in adapter.__mro__:
         if base in _registered and _parse_of(base) is parse:
@@ -87,8 +99,19 @@ def parser_of(adapter: dspy.Adapter, signature: Any, undecided: Collection[str] 
     known = _format_of(type(adapter))
     if known is None:
         return None
-    new_parser, raw = known
     fields = output_fields(signature)
+    code = {name for name, info in signature.output_fields.items() if is_code(info.annotation)}
+    if not code:
+        return _parser_of(known, signature, fields, undecided)
+    raw = known[1]
+    slots = slots_of(signature)
+    inner = _parser_of(known, signature, fields | dict.fromkeys(code, "text" if raw else "data"), {*undecided, *code})
+    whole = {name: slots[name].done for name in code}
+    return lambda: CodeParser(inner(), whole, literal=not raw)
+
+
+def _parser_of(known: _Format, signature: Any, fields: Fields, undecided: Collection[str]) -> NewParser:
+    new_parser, raw = known
     optional = {name for name, info in signature.output_fields.items() if allows_none(info.annotation)}
     slots = slots_of(signature) | {name: Slot(Later()) for name in undecided}
     if known is _FORMATS[_parse_of(dspy.XMLAdapter)]:  # Its parser reads values itself: they are no JSON.

@@ -48,12 +48,24 @@ def field_kind(annotation: Any) -> FieldKind:
     """Whether a field of this type is a text that grows, or a value."""
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
-    if annotation is str or annotation is dspy.Reasoning:
+    if annotation is str or annotation is dspy.Reasoning or is_code(annotation):
         return "text"
     if get_origin(annotation) in (Union, types.UnionType):
         # `str | None` is a text that may turn out to be no text at all.
         return "text" if set(get_args(annotation)) == {str, type(None)} else "data"
     return "data"
+
+
+def is_code(annotation: Any) -> bool:
+    """Whether it is ``dspy.Code``, of whatever language, as DSPy reads it: a text in a fence."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return (
+        isinstance(annotation, type)
+        and issubclass(annotation, dspy.Code)
+        and annotation.format is dspy.Code.format
+        and getattr(annotation.validate_input, "__func__", None) is getattr(dspy.Code.validate_input, "__func__", None)
+    )
 
 
 def allows_none(annotation: Any) -> bool:
