@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from fieldstream.events import Event, Failure, FieldDelta, RunEnded, RunStarted, Status
+from fieldstream.events import CallStarted, Event, Failure, FieldDelta, FieldStarted, RunEnded, RunStarted, Status
 from fieldstream.transforms import Draft, Guard, Pipeline, Redact, Smooth
 from tests.support.order import check_order
 from tests.support.values import apply, check_exact
@@ -46,14 +46,33 @@ def test_any_order_ends_in_order(events: list[Event], transforms: list[Any]) -> 
     check_order(out)
     assert pipeline.ended
     assert isinstance(out[-1], RunEnded)
-    assert (
-        (out[-1].error == pipeline.stopped) if pipeline.stopped is not None else (out[-1].outcome == _outcome(events))
-    )
+    if pipeline.stopped is None:
+        assert out[-1].outcome == _outcome(events)
+    else:  # By the one or by the other; what one lets pass may be held back, and stopped by the other later.
+        assert pipeline.stopped in REASONS
+        assert out[-1].error in REASONS
+
+
+REASONS = [Failure(kind="guard", message=reason) for reason in ("a secret", "a b")]
 
 
 def _outcome(events: list[Event]) -> str:
     assert isinstance(events[-1], RunEnded)
     return events[-1].outcome
+
+
+def test_the_first_that_stops_the_run_gives_the_reason() -> None:
+    """The end of the first is what makes the second see the rest of a text."""
+    pipeline = Pipeline([Guard(no_secret), Redact("bx"), Guard(no_b)])
+    start = RunStarted(seq=0, at=0.0, run="r", program="p")
+    call = CallStarted(seq=1, at=0.0, call="c", kind="predictor", name="q")
+    field = FieldStarted(seq=2, at=0.0, call="c", field="f")
+    for event in (start, call, field, *(FieldDelta(seq=3, at=0.0, call="c", field="f", text=t) for t in ("b", "ab"))):
+        pipeline.feed(event, 0.0)
+    out = pipeline.advance(0.0)
+    check_order(out)
+    assert isinstance(out[-1], RunEnded)
+    assert out[-1].error == pipeline.stopped == REASONS[1]
 
 
 @given(runs())

@@ -18,6 +18,7 @@ from fieldstream.events import (
     Failure,
     FieldDelta,
     FieldEnded,
+    FieldReset,
     FieldSnapshot,
     FieldStarted,
     LmDelta,
@@ -197,6 +198,13 @@ def test_a_string_that_goes_on_after_its_end_is_told_anew() -> None:
 def test_what_is_withdrawn_or_replaced_is_not_shown_first() -> None:
     redact = Redact("secret", "#")
     assert fed(redact, delta("sec", (0, "a")), delta(path=(0,), value=1), ENDED) == [delta(path=(0,), value=1), ENDED]
+
+
+def test_what_is_withdrawn_was_there() -> None:
+    redact = Redact("secret", "#")
+    reset = FieldReset(seq=0, at=0.0, call="c", field="f", path=(0,), reason="repair")
+    assert fed(redact, delta("sec", (0,)), reset) == [delta(path=(0,), value=""), reset]
+    assert fed(redact, delta("a sec", (0,)), reset) == [delta("a ", (0,)), reset]
 
 
 def test_a_string_that_is_taken_away_is_still_there() -> None:

@@ -62,7 +62,7 @@ class Pipeline:
             stage.hold(event, now)
             return
         for given in stage.feed(event):
-            if type(given) is RunEnded and type(event) is not RunEnded:
+            if type(given) is RunEnded and type(event) is not RunEnded and self.stopped is None:
                 self.stopped = given.error or _STOPPED
             self._pass(given, index + 1, now)
 

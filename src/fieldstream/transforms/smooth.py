@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 from fieldstream.events import CallEnded, Event, FieldDelta, FieldReset, LmDelta, RunEnded
+from fieldstream.transforms.stage import Paced
 from fieldstream.transforms.texts import Key, Machine, TextStage
 
 Unit: TypeAlias = Literal["word", "line", "character"]
@@ -98,7 +99,7 @@ class _Text:
         self.waiting = 0
 
 
-class _Pace:
+class _Pace(Paced):
     """For one reader: a queue, of which the first event is due at its time and the others after it."""
 
     def __init__(self, smooth: Smooth) -> None:

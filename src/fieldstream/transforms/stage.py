@@ -1,7 +1,8 @@
 """What a transform is: events in, events out, without I/O and without a clock."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from fieldstream.events import Event
 
@@ -19,21 +20,20 @@ class Stage(Protocol):
     def feed(self, event: Event, /) -> Iterable[Event]: ...
 
 
-@runtime_checkable
-class Paced(Protocol):
+class Paced(ABC):
     """A stage that hands over what it was fed in its order, and when it is due, by a clock that it is told."""
 
+    @abstractmethod
     def hold(self, event: Event, now: float, /) -> None:
         """Take an event that came ``now``."""
-        ...
 
+    @abstractmethod
     def due(self) -> float | None:
         """When the next event is to be handed over; ``None`` where there is none."""
-        ...
 
+    @abstractmethod
     def release(self, now: float, /) -> Event:
         """Hand over the next event."""
-        ...
 
 
 class Transform(Protocol):

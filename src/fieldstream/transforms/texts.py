@@ -92,7 +92,10 @@ class TextStage:
                 yield from self._leave((event.call, event.field, event.candidate), path, event.at)
                 yield self.other(event)
             case FieldReset(path=path):
-                yield from self._leave((event.call, event.field, event.candidate), path, event.at)
+                key = (event.call, event.field, event.candidate)
+                if path and (text := self._fields.get(key)) is not None and text.path == path and text.blank:
+                    yield _nothing(key, text, event.at)  # What is withdrawn is there before.
+                yield from self._leave(key, path, event.at)
                 yield self.other(event)
             case FieldStarted() | FieldEnded():
                 yield from self._end((event.call, event.field, event.candidate), event.at)
@@ -128,10 +131,7 @@ class TextStage:
         if (current := self._fields.pop(key, None)) is not None:
             yield from self._show(key, current, current.machine.finish(), at)
             if current.blank and current.path:
-                # A string all of which was taken away is there all the same.
-                yield FieldDelta(
-                    seq=0, at=at, call=key[0], field=key[1], candidate=key[2], path=current.shown_path, value=""
-                )
+                yield _nothing(key, current, at)  # A string all of which was taken away is there all the same.
 
     def _end_all(self, call: str | None, at: float) -> Iterator[Event]:
         for key in [key for key in self._fields if call is None or key[0] == call]:
@@ -147,6 +147,11 @@ class TextStage:
             yield FieldDelta(
                 seq=0, at=at, call=call, field=field, candidate=candidate, path=current.shown_path, text=piece
             )
+
+
+def _nothing(key: Key, text: OpenText, at: float) -> FieldDelta:
+    call, field, candidate = key
+    return FieldDelta(seq=0, at=at, call=call, field=field, candidate=candidate, path=text.shown_path, value="")
 
 
 def _lm_delta(key: Key, text: str, at: float) -> LmDelta:
