@@ -54,6 +54,16 @@ class Attempts:
             chooser.attempts[attempt].append(call)
         return withdrawn
 
+    def pending(self, call: str) -> bool:
+        """Whether it is not known yet whether what this call showed stays."""
+        return any(call in calls for chooser in self._choosers.values() for calls in chooser.attempts.values())
+
+    def discarded(self, event: CallEnded) -> set[str]:
+        """The calls that wrote the field in attempts that were not chosen, where what made them is about to end."""
+        chooser = self._choosers.get(event.call)
+        attempts = chooser.attempts if chooser is not None else {}
+        return {call for attempt, calls in attempts.items() if attempt != event.chosen for call in calls}
+
     def ended(self, event: CallEnded) -> Rerun | None:
         """A call ended. Where it has chosen another attempt than the one that is shown, this is what changes."""
         enclosing = self._enclosing(event.call)

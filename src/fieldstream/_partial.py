@@ -48,6 +48,8 @@ class PartialValue:
         self._typed = typed
         self._root: list[Any] = [UNSET]  # a holder like any other
         self._stateful: list[Any] = []
+        # Those that were called complete because the whole was.
+        self._assumed: list[tuple[Any, State]] = []
         # The text that grows.
         self._path: Path | None = None
         self._holder: Any = None
@@ -89,23 +91,37 @@ class PartialValue:
         holder, key, slot = self._find(path)
         if isinstance(holder, list):
             del cast("list[Any]", holder)[cast("int", key) :]
-        elif isinstance(holder, dict):
+        elif slot.stateful:
+            _put(holder, key, self._wrapped(slot, None, "pending"))
+        elif isinstance(holder, dict) and not self._is_made(path[:-1]):
             cast("dict[Any, Any]", holder).pop(key, None)
-            if slot.stateful:
-                _put(holder, key, self._wrapped(slot, None, "pending"))
         else:
-            _put(holder, key, self._wrapped(slot, None, "pending") if slot.stateful else None)
+            _put(holder, key, None)
 
     def complete(self, path: Path) -> None:
         """What is at this path is whole."""
         holder, key, slot = self._find(path)
-        if slot.stateful:
-            _set_state(_get(holder, key), "complete")
+        if slot.stateful and (wrapped := _get(holder, key)) is not UNSET:
+            _set_state(wrapped, "complete")
 
     def complete_all(self) -> None:
         """The value is whole."""
-        for wrapped in self._stateful:
+        self._assumed = [(wrapped, state) for wrapped in self._stateful if (state := _state_of(wrapped)) != "complete"]
+        for wrapped, _ in self._assumed:
             _set_state(wrapped, "complete")
+
+    def break_off(self) -> None:
+        """It is not: nothing more comes, but it was not written to its end."""
+        for wrapped, state in self._assumed:
+            _set_state(wrapped, state)
+
+    def _is_made(self, path: Path) -> bool:
+        """Whether what is at this path is an object of its type."""
+        if not self._typed:
+            return False
+        shape = self._find(path)[2].shape
+        members = shape.members if isinstance(shape, Choice) else shape
+        return isinstance(members, Members) and members.make is not None
 
     def _find(self, path: Path) -> tuple[Any, str | int, Slot]:
         """What holds the value at this path, under which key, and the value's slot."""
@@ -181,7 +197,8 @@ def _get(holder: Any, key: str | int) -> Any:
     if isinstance(holder, list):
         items = cast("list[Any]", holder)
         return items[key] if isinstance(key, int) and key < len(items) else UNSET
-    return getattr(holder, str(key), UNSET)
+    extra: dict[str, Any] | None = getattr(holder, "__pydantic_extra__", None)
+    return extra[str(key)] if extra is not None and key in extra else getattr(holder, str(key), UNSET)
 
 
 def _put(holder: Any, key: str | int, value: Any) -> None:
@@ -193,10 +210,14 @@ def _put(holder: Any, key: str | int, value: Any) -> None:
             items.append(value)
         else:
             items[cast("int", key)] = value
-    elif hasattr(holder, "__dict__"):
-        vars(holder)[str(key)] = value  # past what a model says of being frozen, and of assignments
+    elif (extra := getattr(holder, "__pydantic_extra__", None)) is not None and not _has_field(holder, str(key)):
+        extra[key] = value
     else:
-        object.__setattr__(holder, str(key), value)
+        object.__setattr__(holder, str(key), value)  # past what a type says of being frozen, and of assignments
+
+
+def _has_field(model: Any, name: str) -> bool:
+    return name in cast("dict[str, Any]", type(model).model_fields)
 
 
 def _state_of(wrapped: Any) -> Any:

@@ -4,10 +4,11 @@ They are no generators: where an ``anext`` was cancelled the next goes on, and o
 """
 
 import asyncio
+import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from typing import Generic, Protocol, TypeVar
 
 from fieldstream.log import Follower
 
@@ -61,81 +62,115 @@ class PiecesBlocking(Iterator[T], Generic[Entry, T]):
         return self._unread.popleft()
 
 
-class Latest(Protocol[Entry_contra]):
+class Latest(Protocol[Entry_contra, T_co]):
     """Makes of events what there is to see, which later events may take the place of before it is looked at."""
 
     ended: bool
 
     @property
     def news(self) -> bool:
-        """Whether ``take`` has something."""
+        """Whether ``take`` has something that was not taken before."""
         ...
 
     def feed(self, events: Iterable[Entry_contra], /) -> None: ...
 
-    def take(self) -> list[Any]: ...
+    def take(self) -> T_co: ...
 
 
-class _Values(Generic[Entry]):
-    """What both kinds of reader share: the time, and what there is without waiting."""
+class _Values(Generic[Entry, T]):
+    """What both kinds of reader share: the pace, and what there is without waiting."""
 
     def __init__(
-        self, cursor: Follower[Entry], assembler: Latest[Entry], end: Callable[[], None], interval: float
+        self,
+        cursor: Follower[Entry],
+        assembler: Latest[Entry, T],
+        end: Callable[[], None],
+        interval: float,
+        clock: Callable[[], float],
     ) -> None:
-        if interval < 0:
+        if not 0 <= interval < math.inf:
             raise ValueError(f"interval is {interval}; it must be a number of seconds, 0 or more")
         self._cursor = cursor
         self._assembler = assembler
         self._end = end
         self._interval = interval
-        self._next_at = 0.0
-        self._unread: deque[Any] = deque()
+        self._clock = clock
+        self._next_at = -math.inf
 
-    def _take(self) -> float:
-        """Take what there is to see now; or give the time to wait before that."""
+    def _look(self) -> float | None:
+        """Read what came meanwhile. How long to wait until something is to be seen; ``None``: it has yet to come."""
         while entries := self._cursor.take():
             self._assembler.feed(entries)
-        if self._assembler.news and not self._unread:
-            if self._interval and (early := self._next_at - time.monotonic()) > 0:
-                return early
-            self._unread.extend(self._assembler.take())
-        return 0.0
+        if not self._assembler.news:
+            return None
+        return max(self._next_at - self._clock(), 0.0) if self._interval else 0.0
 
-    def _given(self) -> Any:
+    def _take(self) -> T:
         if self._interval:
-            self._next_at = time.monotonic() + self._interval
-        return self._unread.popleft()
+            self._next_at = self._clock() + self._interval
+        return self._assembler.take()
 
 
-class Values(_Values[Entry], AsyncIterator[Any]):
-    """What there is to see, each time that it is asked for; then the program's exception, if it raised one."""
+class Values(_Values[Entry, T], AsyncIterator[T]):
+    """What there is to see, each time that it is asked for; then the program's exception, if it raised one.
 
-    async def __anext__(self) -> Any:
-        while not self._unread:
-            if early := self._take():
-                await asyncio.sleep(early)
-            elif not self._unread:
-                if self._assembler.ended:
-                    self._end()
-                    raise StopAsyncIteration
+    Two come at least ``interval`` seconds apart. In that time, and as long as nobody asks, the run goes on unread.
+    """
+
+    def __init__(
+        self,
+        cursor: Follower[Entry],
+        assembler: Latest[Entry, T],
+        end: Callable[[], None],
+        interval: float = 0.0,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        super().__init__(cursor, assembler, end, interval, clock)
+        self._sleep = sleep
+        self._at_once = False
+
+    async def __anext__(self) -> T:
+        if self._at_once:
+            # The last one was there at once. A reader that never catches up must leave its loop to others, too.
+            await asyncio.sleep(0)
+        self._at_once = True
+        while (pause := self._look()) != 0:
+            self._at_once = False
+            if pause is not None:
+                await self._sleep(pause)
+            elif self._assembler.ended:
+                self._end()
+                raise StopAsyncIteration
+            else:
                 self._assembler.feed(await self._cursor.next())
-        if (early := self._next_at - time.monotonic()) > 0:
-            await asyncio.sleep(early)
-        return self._given()
+        return self._take()
 
 
-class ValuesBlocking(_Values[Entry], Iterator[Any]):
+class ValuesBlocking(_Values[Entry, T], Iterator[T]):
     """As ``Values``, for a thread."""
 
-    def __next__(self) -> Any:
-        while not self._unread:
-            if early := self._take():
-                time.sleep(early)
-            elif not self._unread:
-                if self._assembler.ended:
-                    self._end()
-                    raise StopIteration
+    def __init__(
+        self,
+        cursor: Follower[Entry],
+        assembler: Latest[Entry, T],
+        end: Callable[[], None],
+        interval: float = 0.0,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        super().__init__(cursor, assembler, end, interval, clock)
+        self._sleep = sleep
+
+    def __next__(self) -> T:
+        while (pause := self._look()) != 0:
+            if pause is not None:
+                self._sleep(pause)
+            elif self._assembler.ended:
+                self._end()
+                raise StopIteration
+            else:
                 self._assembler.feed(self._cursor.next_blocking())
-        if (early := self._next_at - time.monotonic()) > 0:
-            time.sleep(early)
-        return self._given()
+        return self._take()

@@ -1,14 +1,12 @@
 """One field's text, read from a run's events: as it is written, call after call."""
 
 import json
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from fieldstream._attempts import Attempts, Rerun
+from fieldstream._field_calls import FieldCalls
 from fieldstream._fields import FieldName
 from fieldstream.events import (
     CallEnded,
-    CallStarted,
     Event,
     FieldDelta,
     FieldKind,
@@ -66,7 +64,7 @@ class _Call:
         if self.kept is not None:
             self.kept.append(text)
 
-    def withdraw(self, reason: ResetReason, calls: list[str]) -> None:
+    def withdraw(self, reason: ResetReason, calls: Iterable[str]) -> None:
         """What these calls showed is withdrawn, which the next piece says."""
         if self.kept is not None:
             self.kept.clear()
@@ -88,74 +86,45 @@ class TextAssembler:
 
     def __init__(self, name: FieldName) -> None:
         self._name = name
-        self._meant: set[str] = set()
-        self._calls: dict[str, _Call] = {}
-        self._order: deque[_Call] = deque()
-        self._attempts = Attempts()
-        self._kept: dict[str, list[str]] = {}
+        self._calls = FieldCalls(name, self._open, self._again)
         self.ended = False
 
     def feed(self, events: Iterable[Event]) -> list[Text]:
         """What the events say of the field."""
         pieces: list[Text] = []
         for event in events:
-            self._take(event)
-            if self._order:
-                pieces += self._order[0].read()
-            while self._order and self._order[0].ended:
-                self._order.popleft()
-                if self._order:
-                    pieces += self._order[0].read()
+            self.ended = self.ended or isinstance(event, RunEnded)
+            if (call := self._calls.concerned(event)) is not None:
+                self._take(call, event)
+            while (front := self._calls.front) is not None:
+                pieces += front.read()
+                if not front.ended:
+                    break
+                self._calls.drop_front()
         return pieces
 
-    def _take(self, event: Event) -> None:
+    def _take(self, call: _Call, event: Event) -> None:
         match event:
-            case FieldDelta(call=id, field=field, candidate=0) if field == self._name.field and id in self._calls:
-                if self._calls[id].kind == "text" and event.text is not None:
-                    self._calls[id].write(event.text)
-            case FieldReset(call=id, field=field, candidate=0) if field == self._name.field and id in self._calls:
-                if self._calls[id].kind == "text":
-                    self._calls[id].withdraw(event.reason, [id])
-            case FieldStarted(call=id, field=field, candidate=0) if field == self._name.field and id in self._meant:
-                self._start(_Call(id, event.kind, keep=self._attempts.undecided))
-            case CallStarted():
-                self._attempts.started(event)
-                if event.kind == "predictor" and self._name.fits(event.name):
-                    self._meant.add(event.call)
-            case CallEnded():
-                self._end(event)
-            case RunEnded():
-                self.ended = True
+            case FieldDelta(text=str(text)) if call.kind == "text":
+                call.write(text)
+            case FieldReset() if call.kind == "text":
+                call.withdraw(event.reason, [call.id])
+            case CallEnded(fields=fields) if call.kind == "data" and fields is not None and self._name.field in fields:
+                call.write(json.dumps(fields[self._name.field], ensure_ascii=False))
             case _:
                 pass
 
-    def _start(self, call: _Call) -> None:
-        if withdrawn := self._attempts.writes(call.id):
+    def _open(self, event: FieldStarted, withdrawn: Sequence[str]) -> _Call:
+        call = _Call(event.call, event.kind, keep=self._calls.undecided)
+        if withdrawn:
             call.withdraw("rerun", withdrawn)
-        self._calls[call.id] = call
-        self._order.append(call)
+        return call
 
-    def _end(self, event: CallEnded) -> None:
-        self._meant.discard(event.call)
-        if (call := self._calls.pop(event.call, None)) is not None:
-            call.ended = True
-            if call.kind == "data" and event.fields is not None and self._name.field in event.fields:
-                call.write(json.dumps(event.fields[self._name.field], ensure_ascii=False))
-            if call.kept is not None:
-                self._kept[call.id] = call.kept
-        if (rerun := self._attempts.ended(event)) is not None:
-            self._show_again(rerun)
-        if not self._attempts.undecided:
-            self._kept.clear()
-
-    def _show_again(self, rerun: Rerun) -> None:
+    def _again(self, kept: _Call | None, withdrawn: Sequence[str]) -> _Call:
         """The chosen attempt is not the last one: its text comes once more, whole."""
-        for id in rerun.restored or [""]:
-            call = _Call(id, "text")
-            if rerun.withdrawn:
-                call.withdraw("rerun", rerun.withdrawn)
-            if text := "".join(self._kept.get(id, ())):
-                call.write(text)
-            call.ended = True
-            self._order.append(call)
-            rerun = Rerun([], rerun.restored)
+        call = _Call("" if kept is None else kept.id, "text")
+        if withdrawn:
+            call.withdraw("rerun", withdrawn)
+        if text := "".join((kept.kept if kept is not None else None) or ()):
+            call.write(text)
+        return call

@@ -1,26 +1,28 @@
 """One field's value, read from a run's events: as it is written, call after call."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from fieldstream import tap
 from fieldstream._field_calls import FieldCalls
 from fieldstream._fields import FieldName
 from fieldstream._partial import PartialValue
-from fieldstream.events import UNSET, CallEnded, Event, FieldDelta, FieldReset, FieldStarted, RunEnded
+from fieldstream.events import UNSET, CallEnded, Event, FieldDelta, FieldEnded, FieldReset, FieldStarted, RunEnded
 from fieldstream.log import Completion
 
 
 class _Call:
     """A call of the field's predictor, and the value that it writes."""
 
-    __slots__ = ("changed", "ended", "id", "value")
+    __slots__ = ("changed", "ended", "final", "id", "value")
 
     def __init__(self, id: str, value: PartialValue) -> None:
         self.id = id
         self.value = value
         self.changed = False
         self.ended = False
+        self.final: Any = UNSET
+        """What is to be seen of it last, when it has ended; ``UNSET``: nothing."""
 
 
 class ValueAssembler:
@@ -36,7 +38,7 @@ class ValueAssembler:
         self._answers = answers
         self._typed = typed
         self._live = live
-        self._calls = FieldCalls(name, self._open)
+        self._calls = FieldCalls(name, self._open, self._again)
         self.ended = False
 
     @property
@@ -49,55 +51,69 @@ class ValueAssembler:
         """Take what was said."""
         for entry in entries:
             self.ended = self.ended or isinstance(entry, RunEnded)
-            call = self._calls.concerned(entry)
-            if call is None:
-                continue
-            match entry:
-                case FieldDelta(path=path, text=str(text)):
-                    call.value.append(path, text)
-                    call.changed = True
-                case FieldDelta(path=path, value=value):
-                    call.value.assign(path, value)
-                    call.changed = True
-                case FieldReset(path=path):
-                    call.value.withdraw(path)
-                    call.changed = bool(path)
-                case Completion(path=path):
-                    call.value.complete(path)
-                    call.changed = call.changed or call.value.has_states
-                case CallEnded():
-                    call.value.complete_all()
-                case _:
-                    pass
+            if (call := self._calls.concerned(entry)) is not None:
+                self._take(call, entry)
+        while (front := self._calls.front) is not None and front.ended and front.final is UNSET:
+            self._calls.drop_front()
 
-    def take(self) -> list[Any]:
-        """What there is to see now: the last of each call that has ended, and what the next one has so far."""
-        values: list[Any] = []
-        while (call := self._calls.front) is not None:
-            if call.ended:
-                values += self._final(call)
-                self._calls.drop_front()
-                continue
-            if call.changed and call.value.value is not UNSET:
-                values.append(call.value.value)
+    def take(self) -> Any:
+        """What there is to see now: the last of a call that has ended, or what the next one has so far."""
+        call = self._calls.front
+        if call is None:
+            return UNSET
+        if not call.ended:
             call.changed = False
-            break
-        return values
+            return call.value.value
+        self._calls.drop_front()
+        self.feed(())
+        return call.final
 
-    def _open(self, event: FieldStarted) -> _Call:
+    def _open(self, event: FieldStarted, withdrawn: Sequence[str]) -> _Call:
         answer = self._answers.get(event.call)
         slot = answer.slot(event.field) if answer is not None else None
         return _Call(event.call, PartialValue(slot, typed=self._typed))
 
-    def _final(self, call: _Call) -> list[Any]:
+    def _again(self, kept: _Call | None, withdrawn: Sequence[str]) -> _Call | None:
+        """The chosen attempt is not the last one: its value takes that one's place."""
+        return kept
+
+    def _take(self, call: _Call, entry: Event | Completion) -> None:
+        value = call.value
+        match entry:
+            case FieldDelta(path=path, text=str(text)):
+                value.append(path, text)
+                call.changed = True
+            case FieldDelta(path=path, value=assigned):
+                value.assign(path, assigned)
+                call.changed = True
+            case FieldReset(path=path):
+                value.withdraw(path)
+                call.changed = bool(path)
+            case Completion(path=path):
+                value.complete(path)
+                call.changed = call.changed or value.has_states
+            case FieldEnded():
+                value.complete_all()
+                call.changed = call.changed or value.has_states
+            case CallEnded(error=error):
+                if error is None:
+                    value.complete_all()
+                else:
+                    value.break_off()
+                call.final = self._final(call, failed=error is not None)
+            case _:
+                pass
+
+    def _final(self, call: _Call, *, failed: bool) -> Any:
         shown = call.value.value
+        if failed:
+            return shown if call.changed else UNSET
         answer = self._answers.get(call.id)
         if answer is not None and self._live and not call.value.has_states:
             final = answer.value(self._name.field)
             if final is not UNSET and (self._typed or _is_plain(final)):
-                return [final]
-        ended_well = answer is not None and answer.prediction is not None
-        return [shown] if shown is not UNSET and (call.changed or ended_well) else []
+                return final
+        return shown
 
 
 def _is_plain(value: Any) -> bool:
