@@ -34,6 +34,7 @@ def check_same(plain: Outcome, streamed: Outcome) -> None:
         assert repr(other) == repr(value)
         assert other == value or "nan" in repr(value)
     assert streamed.asked == plain.asked
+    assert streamed.warnings == plain.warnings
 
 
 def check_shown(streamed: Outcome, final: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Running a case: called plainly, and streamed."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from contextlib import ExitStack
 from contextvars import copy_context
@@ -24,7 +25,20 @@ class Outcome:
     result: dict[str, Any] = field(default_factory=dict[str, Any])
     error: Exception | None = None
     asked: int = 0
+    warnings: list[str] = field(default_factory=list[str])
+    """What DSPy's loggers say of callbacks, whose exceptions it swallows."""
     events: list[Event] = field(default_factory=list[Event])
+
+
+class _Warned(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
 
 
 class Runs:
@@ -34,8 +48,12 @@ class Runs:
         self._stack = ExitStack()
         self._loop = asyncio.Runner()
         self._lms = Lms()
+        self._warned = _Warned()
 
     def __enter__(self) -> Self:
+        logger = logging.getLogger("dspy.utils.callback")
+        logger.addHandler(self._warned)
+        self._stack.callback(logger.removeHandler, self._warned)
         self._stack.enter_context(self._lms)
         self._stack.enter_context(self._loop)
         return self
@@ -79,6 +97,7 @@ class Runs:
         lm = self._lms.of(http=http)
         script = self._lms.script
         script.start(case.answers)
+        self._warned.messages = []
         outcome = Outcome()
         with dspy.context(lm=lm, adapter=ADAPTERS[case.adapter][1](lm)):
             try:
@@ -86,4 +105,5 @@ class Runs:
             except Exception as error:
                 outcome.error = error
         outcome.asked = script.asked
+        outcome.warnings = self._warned.messages
         return outcome
