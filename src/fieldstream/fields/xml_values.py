@@ -6,8 +6,7 @@ and, where several schemas come into question, on which of them gives a valid va
 * A value is shown when all schemas agree that can still be meant. One is out when it makes an object, say, where only a
   text has a place. What they do not agree on is left out; whoever sees what was parsed adds it.
 * Elements of one name that follow one another are the items of a list while they come. That an element comes again
-  when its value was taken for whole is rare, and parse refuses most of it: a member's value is withdrawn then, and a
-  field's is left as it is.
+  when its value was taken for whole is rare, and parse refuses most of it: the value is withdrawn then.
 * What may be anything is shown when the object that holds it ends, for it may come again.
 * Any other guess that fails ends what is told of the field.
 """
@@ -60,7 +59,7 @@ class _Element:
 
     __slots__ = (
         *("again", "blank", "grouped", "grouped_plans", "lead", "mode", "name", "parent", "plans", "said", "seen"),
-        *("sole", "trees", "wraps", "wraps_plans"),
+        *("sole", "trees", "wraps", "wraps_plans", "list_plans"),
     )
 
     def __init__(self, name: str, plans: Plans, *, again: bool = False, sole: bool = False) -> None:
@@ -77,8 +76,9 @@ class _Element:
         self.lead = ""
         self.said: list[str] = []
         self.blank: list[str] = []
-        # The lists that were begun because it is their one item; and the plans of the outermost one's items.
+        # The lists that were begun because it is their one item; the plans of the outermost one, and of its items.
         self.wraps = 0
+        self.list_plans: Plans = ()
         self.wraps_plans: Plans = ()
         # Of an object: the members that came, with whether they had children; those of which there are only trees;
         # and the one whose list may go on with the next element, with the plans of its items.
@@ -103,6 +103,7 @@ class XmlValue:
         self._literal: LiteralReader | None = None
         self._literal_said = False
         self._changes: list[Change] = []
+        self._shown = False
         # An element that is read as a tree: of a string, of a list, or the object's member of this name.
         self._tree: ET.TreeBuilder | None = None
         self._depth = 0
@@ -118,6 +119,7 @@ class XmlValue:
         """What changed since."""
         changes = self._changes + self._reader.take()
         self._changes = []
+        self._shown = self._shown or bool(changes)
         return changes
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -134,6 +136,11 @@ class XmlValue:
         elif self._top.grouped is not None:
             self._enter("", self._top.grouped_plans, tag, attributes, again=True)
         elif self._top.seen:
+            if self._counts_again("", self._top, self._top.plans):
+                self._lost = True
+                self._changes += self._reader.take()
+                if self._shown or self._changes:
+                    self._changes.append(Withdrawn(self._field))
             self._skipped = 1
         else:
             self._elements.append(_Element("", self._top.plans, sole=True))
@@ -196,7 +203,7 @@ class XmlValue:
         name = name_of(tag, attributes)
         element.parent = True
         if element.wraps and name == "item":  # It is no item: it has the items.
-            self._lost = True
+            self._unwrap(element)
         elif element.mode in ("new", "held", "waiting", "text", "literal"):
             self._read_child(element, name)
         if self._lost:
@@ -204,7 +211,7 @@ class XmlValue:
         match element.mode:
             case "{":
                 self._start_member(element, name, tag, attributes)
-            case "[":
+            case "[" if name == "item":
                 plans = tuple(plan and plan.parent.items for plan in element.plans)
                 self._enter("item", plans, tag, attributes)
             case "markup":
@@ -219,8 +226,7 @@ class XmlValue:
         self._end_group(element)
         plans = tuple(plan and plan.parent.member(name) for plan in element.plans)
         if name in element.seen:
-            lists = any(plan is not None and "array" in (plan.parent.kind, plan.childless.kind) for plan in plans)
-            if lists or not element.seen[name]:
+            if self._counts_again(name, element, plans):
                 self._reader.key(name)
                 self._reader.skip()
             self._skipped = 1
@@ -233,6 +239,11 @@ class XmlValue:
             self._start_tree(tag, attributes)
         else:
             self._enter(name, plans, tag, attributes)
+
+    def _counts_again(self, name: str, holder: _Element, plans: Plans) -> bool:
+        """Whether another element of this name makes a value other than that of the first one."""
+        lists = any("array" in (plan.parent.kind, plan.childless.kind) for plan in self._possible(plans).values())
+        return lists or not holder.seen[name]
 
     def _enter(self, name: str, plans: Plans, tag: str, attributes: dict[str, str], *, again: bool = False) -> None:
         """Read an element as the value that comes next."""
@@ -290,11 +301,21 @@ class XmlValue:
     def _wrap(self, element: _Element, items: Plans) -> None:
         """The element is the one item of a list."""
         self._reader.begin("[")
-        element.plans = items
         element.sole = False
         if not element.wraps:
-            element.wraps_plans = items
+            element.list_plans, element.wraps_plans = element.plans, items
+        element.plans = items
         element.wraps += 1
+
+    def _unwrap(self, element: _Element) -> None:
+        """The element was no item: it is the list."""
+        if element.mode != "text" or element.wraps > 1:
+            self._lost = True
+            return
+        self._reader.retract()
+        element.plans = element.list_plans
+        element.wraps = 0
+        element.mode = "["
 
     def _read_child(self, element: _Element, name: str) -> None:
         """The first child came; or the next one, after others that said nothing."""
