@@ -21,11 +21,7 @@ mcp: Any = pytest.importorskip("mcp")
 
 from tests.programs.mcp_server import server as in_process  # noqa: E402 (where there is no MCP, there is no server)
 
-pytestmark = [pytest.mark.parametrize("way", WAYS), *LITELLM_WARNS]
-
-
-def over_stdio() -> Any:
-    return mcp.StdioServerParameters(command=sys.executable, args=[str(Path(__file__).with_name("mcp_server.py"))])
+pytestmark = LITELLM_WARNS
 
 
 class Agent(dspy.Module):
@@ -48,11 +44,10 @@ def step(tool: str, arguments: str) -> str:
     return chat(next_thought="Look.", next_tool_name=tool, next_tool_args=arguments)
 
 
-@pytest.mark.parametrize("server", [lambda: in_process, over_stdio], ids=["memory", "stdio"])
-def test_tools_of_a_server(way: Way, server: Any) -> None:
+def check(way: Way, server: Any) -> None:
     run = same(
         way,
-        lambda: Agent(server()),
+        lambda: Agent(server),
         [
             step("weather", '{"city": "Paris", "days": 2}'),
             step("climate", '{"city": "Rome"}'),
@@ -79,3 +74,13 @@ def test_tools_of_a_server(way: Way, server: Any) -> None:
     error = run.ended(climate.call).error
     assert error is not None
     assert "Error executing tool climate" in error.message
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_server_in_this_process(way: Way) -> None:
+    check(way, in_process)
+
+
+def test_a_server_in_another_process() -> None:
+    script = Path(__file__).with_name("mcp_server.py")
+    check("async", mcp.StdioServerParameters(command=sys.executable, args=[str(script)]))

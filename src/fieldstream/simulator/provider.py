@@ -16,19 +16,22 @@ from fieldstream.simulator.connection import Connection, HttpRequest
 from fieldstream.simulator.options import Options
 from fieldstream.simulator.pacing import Gates, send_stream
 from fieldstream.simulator.request import BadRequest, ChatRequest
+from fieldstream.simulator.responses import response_body, response_stream
 from fieldstream.simulator.wire import completion_body, completion_stream, error_body, models_body
 from fieldstream.simulator.writer import write
 
 Answers = Iterable[Answer | str] | Callable[[ChatRequest], Answer | str]
 """What to say: answers for the requests in their order (then the provider writes its own), or a function of each."""
 
-_COMPLETIONS = ("/chat/completions", "/completions")
+_COMPLETIONS = ("/chat/completions", "/completions", "/responses")
 _BACKLOG = 4096
 _MODEL = "sim"
 
 
 class Provider:
-    """A running provider of the OpenAI chat completions API on this machine. It runs from the start; `close` ends it.
+    """A running provider of the OpenAI API (chat completions, completions, responses) on this machine.
+
+    It runs from the start; `close` ends it.
 
     Use it in a `with` or an `async with` block, or close it yourself. Any thread may use it, and any number may run.
     Raises `OSError` where it cannot listen.
@@ -192,7 +195,8 @@ class Provider:
             body = error_body(options.error, "The simulator was told to fail")
             await self._send(connection, request, options.error, body, headers)
         elif request.stream:
-            stream = completion_stream(request, answer, options, created=self._created)
+            make_stream = response_stream if request.responses else completion_stream
+            stream = make_stream(request, answer, options, created=self._created)
             request.status = 200
             await connection.start(200, [("content-type", "text/event-stream"), ("cache-control", "no-cache")])
             await send_stream(connection, request, stream, options, answer.gates, self._gates, self._notify)
@@ -222,7 +226,8 @@ class Provider:
         return write(request, options) if self._function is None else as_answer(self._function(request))
 
     async def _send_whole(self, connection: Connection, request: ChatRequest, answer: Answer, options: Options) -> None:
-        body = completion_body(request, answer, created=self._created, ended=options.truncate is None)
+        make_body = response_body if request.responses else completion_body
+        body = make_body(request, answer, created=self._created, ended=options.truncate is None)
         if options.first:
             await asyncio.sleep(options.first)
         for _, gate in sorted(answer.gates.items()):

@@ -1,6 +1,7 @@
 """A request as the provider received it, and what became of it.
 
-The format is that of the OpenAI API reference, "Create chat completion" and "Create completion".
+The format is that of the OpenAI API reference, "Create chat completion", "Create completion" and "Create a model
+response".
 """
 
 import json
@@ -56,6 +57,11 @@ class ChatRequest:
         return self.path.endswith("/chat/completions")
 
     @property
+    def responses(self) -> bool:
+        """Whether it was asked in the way of the Responses API."""
+        return self.path.endswith("/responses")
+
+    @property
     def model(self) -> str:
         """The model's name, as the client gave it."""
         return str(self.body.get("model") or "sim")
@@ -81,6 +87,8 @@ class ChatRequest:
         """The messages; for a plain prompt, one of the user."""
         if self.chat:
             return self.body["messages"]
+        if self.responses:
+            return _input_messages(self.body)
         prompt = self.body.get("prompt", "")
         return [{"role": "user", "content": prompt if isinstance(prompt, str) else "\n".join(map(str, prompt))}]
 
@@ -102,6 +110,8 @@ class ChatRequest:
         self.body = cast("dict[str, Any]", body)
         if self.chat:
             _check_messages(self.body.get("messages"))
+        elif self.responses:
+            _check_input(self.body.get("input"))
         elif not isinstance(self.body.get("prompt"), str | list):
             raise BadRequest(400, "Missing required parameter: 'prompt', a string")
         number = self.body.get("n")
@@ -142,6 +152,32 @@ def _check_messages(messages: object) -> None:
     for message in cast("list[Any]", messages):
         if not isinstance(message, dict) or "role" not in message:
             raise BadRequest(400, "Invalid 'messages': each must be an object with a role")
+
+
+def _check_input(given: object) -> None:
+    if isinstance(given, str):
+        return
+    if not isinstance(given, list) or not given:
+        raise BadRequest(400, "Missing required parameter: 'input', a string or a list of at least one item")
+    for item in cast("list[Any]", given):
+        if not isinstance(item, dict) or not {"role", "type"} & cast("dict[str, Any]", item).keys():
+            raise BadRequest(400, "Invalid 'input': each must be an object with a type, or a message with a role")
+
+
+def _input_messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a request of the Responses API says, as the messages of a chat."""
+    messages: list[dict[str, Any]] = []
+    if isinstance(body.get("instructions"), str):
+        messages.append({"role": "system", "content": body["instructions"]})
+    given: Any = body.get("input")
+    if isinstance(given, str):
+        return [*messages, {"role": "user", "content": given}]
+    for item in cast("list[dict[str, Any]]", given):
+        if item.get("type") == "function_call_output":
+            messages.append({"role": "tool", "content": item.get("output"), "tool_call_id": item.get("call_id")})
+        elif "role" in item:
+            messages.append({"role": item["role"], "content": item.get("content")})
+    return messages
 
 
 def _merge(changes: dict[str, Any], more: object) -> None:

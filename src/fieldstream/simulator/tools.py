@@ -48,7 +48,7 @@ def offered_tools(body: Mapping[str, Any]) -> list[Tool]:
     offered: Any = body.get("tools")
     for entry in cast("list[Any]", offered) if isinstance(offered, list) else []:
         try:
-            function = entry["function"]
+            function = entry.get("function", entry)  # The Responses API has no such level.
             parameters = cast("Schema", function.get("parameters") or {})
             shared = {key: parameters[key] for key in ("$defs", "definitions") if key in parameters}
             arguments = {name: shared | schema for name, schema in parameters.get("properties", {}).items()}
