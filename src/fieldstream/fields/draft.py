@@ -1,7 +1,9 @@
-"""A value while it grows: what was shown of it, and what leads from there to what it turned out to be."""
+"""A value while it grows: what was shown of it, and what leads from there to what it turned out to be.
 
-import copy
-from collections.abc import Iterator
+A value may be deeper than Python can recurse: nothing here does.
+"""
+
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from fieldstream.events import UNSET, Path
@@ -44,7 +46,7 @@ class Draft:
         """The value at this path is this one."""
         self._settle()
         # Events are shared: what they hold must not grow.
-        self._put(path, copy.deepcopy(value))
+        self._put(path, _copied(value))
 
     def withdraw(self, path: Path) -> Any:
         """Forget what is at this path, and in a list what follows it; gives what it was."""
@@ -88,17 +90,44 @@ def value_at(value: Any, path: Path) -> Any:
     return value
 
 
+def _copied(value: Any) -> Any:
+    """The same JSON in containers of its own."""
+    root: list[Any] = [value]
+    holders: list[Any] = [root]
+    while holders:
+        holder = holders.pop()
+        keys: Iterable[Any] = range(len(holder)) if _kind(holder) is list else holder
+        for key in keys:
+            if _kind(holder[key]) in (dict, list):
+                holder[key] = holder[key].copy()
+                holders.append(holder[key])
+    return root[0]
+
+
+def _kind(value: object) -> type:
+    return type(value)
+
+
 def alike(one: Any, other: Any) -> bool:
     """Whether two values are the same JSON: for Python 1 equals true, and no NaN equals another."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, list):
-        items = cast("list[Any]", one)
-        return len(items) == len(other) and all(map(alike, items, other))
-    if isinstance(one, dict):
-        members = cast("dict[Any, Any]", one)
-        return members.keys() == other.keys() and all(alike(value, other[key]) for key, value in members.items())
-    return one == other or (one != one and other != other)
+    pairs: list[tuple[Any, Any]] = [(one, other)]
+    while pairs:
+        one, other = pairs.pop()
+        if type(one) is not type(other):
+            return False
+        if isinstance(one, list):
+            items = cast("list[Any]", one)
+            if len(items) != len(other):
+                return False
+            pairs += zip(items, other, strict=True)
+        elif isinstance(one, dict):
+            members = cast("dict[Any, Any]", one)
+            if members.keys() != other.keys():
+                return False
+            pairs += ((value, other[key]) for key, value in members.items())
+        elif one != other and (one == one or other == other):
+            return False
+    return True
 
 
 def corrections(field: str, shown: Any, value: Any, *, ended: bool = False) -> list[Change]:
@@ -107,7 +136,9 @@ def corrections(field: str, shown: Any, value: Any, *, ended: bool = False) -> l
     A text is appended to, or assigned anew as any scalar; anything larger that is wrong is withdrawn first. A field
     that has ``ended`` is open again only after something was withdrawn, so that comes first.
     """
-    changes = list(_corrections(field, shown, value, ()))
+    if alike(shown, value):
+        return []
+    changes = list(_corrections(field, shown, value))
     if not ended or not changes or isinstance(changes[0], Withdrawn):
         return changes
     path = _path(changes[0])
@@ -125,36 +156,33 @@ def _path(change: Change) -> Path:
     return change.path if isinstance(change, Appended | Assigned | Withdrawn) else ()
 
 
-def _corrections(field: str, shown: Any, value: Any, path: Path) -> Iterator[Change]:
-    if shown is UNSET:
-        yield Assigned(field, value, path)
-    elif isinstance(shown, dict) and isinstance(value, dict):
-        members = cast("dict[str, Any]", shown)
-        final = cast("dict[str, Any]", value)
-        for key in members:
-            if key not in final:
-                yield Withdrawn(field, path=(*path, key))
-        for key, member in final.items():
-            yield from _corrections(field, members.get(key, UNSET), member, (*path, key))
-    elif isinstance(shown, list) and isinstance(value, list):
-        items = cast("list[Any]", shown)
-        final_items = cast("list[Any]", value)
-        kept = 0
-        while kept < min(len(items), len(final_items)) and _fits(items[kept], final_items[kept]):
-            kept += 1
-        for index in range(len(items) - 1, kept - 1, -1):
-            yield Withdrawn(field, path=(*path, index))
-        for index in range(kept):
-            yield from _corrections(field, items[index], final_items[index], (*path, index))
-        for index in range(kept, len(final_items)):
-            yield Assigned(field, final_items[index], (*path, index))
-    elif isinstance(shown, str) and isinstance(value, str) and value.startswith(shown):
-        if len(value) > len(shown):
-            yield Appended(field, value[len(shown) :], path)
-    elif not alike(shown, value):
-        if not _fits(shown, value):
-            yield Withdrawn(field, path=path)
-        yield Assigned(field, value, path)
+def _corrections(field: str, shown: Any, value: Any) -> Iterator[Change]:
+    waiting: list[tuple[Any, Any, Path]] = [(shown, value, ())]
+    while waiting:
+        shown, value, path = waiting.pop()
+        if shown is UNSET:
+            yield Assigned(field, value, path)
+        elif isinstance(shown, dict) and isinstance(value, dict):
+            members, final = cast("dict[str, Any]", shown), cast("dict[str, Any]", value)
+            yield from (Withdrawn(field, path=(*path, key)) for key in members if key not in final)
+            inner = [(members.get(key, UNSET), member, (*path, key)) for key, member in final.items()]
+            waiting += reversed(inner)
+        elif isinstance(shown, list) and isinstance(value, list):
+            items, final_items = cast("list[Any]", shown), cast("list[Any]", value)
+            kept = 0
+            while kept < min(len(items), len(final_items)) and _fits(items[kept], final_items[kept]):
+                kept += 1
+            for index in range(len(items) - 1, kept - 1, -1):
+                yield Withdrawn(field, path=(*path, index))
+            known = [*items[:kept], *[UNSET] * (len(final_items) - kept)]
+            waiting += reversed([(known[index], item, (*path, index)) for index, item in enumerate(final_items)])
+        elif isinstance(shown, str) and isinstance(value, str) and value.startswith(shown):
+            if len(value) > len(shown):
+                yield Appended(field, value[len(shown) :], path)
+        elif not alike(shown, value):
+            if not _fits(shown, value):
+                yield Withdrawn(field, path=path)
+            yield Assigned(field, value, path)
 
 
 def _fits(shown: Any, value: Any) -> bool:

@@ -3,12 +3,15 @@
 Pure data. What a type's shape is, and how a scalar becomes JSON, is told by who knows types (``tap/shapes.py``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from fieldstream.events import UNSET
+
+Opening: TypeAlias = Literal["{", "[", '"']
+"""How a value begins that has parts: an object, a list, a string."""
 
 Convert: TypeAlias = Callable[[Any], Any]
 """Makes one value of another, or raises ``ValueError``."""
@@ -35,6 +38,17 @@ class Slot:
     def without_default(self) -> "Slot":
         """The same place, of which it is not known what is there if the text has nothing."""
         return Slot(self.shape, done=self.done, needed=self.needed, stateful=self.stateful)
+
+    def with_shape(self, shape: "Shape") -> "Slot":
+        """The same place, for a value of another shape."""
+        return Slot(shape, default=self.default, done=self.done, needed=self.needed, stateful=self.stateful)
+
+    def marked(self, marks: Iterable[str]) -> "Slot":
+        """The same place, with these marks, too."""
+        slot = self.with_shape(self.shape)
+        for mark in marks:
+            setattr(slot, mark, True)
+        return slot
 
 
 class Text:
@@ -66,8 +80,9 @@ class Items:
 class Members:
     """An object: its members, by the names that they have in the end.
 
-    ``keys`` says which member a key in the text means; a key that is not there is a member of the slot ``rest``, or,
-    without one, nothing that stays. ``make`` makes the object that a reader of typed values sees.
+    ``keys`` says which member a key in the text means; a key that is not there is a member of the slot ``rest``, by the
+    name that ``rename`` gives it, or, without that slot, nothing that stays. ``make`` makes the object that a reader of
+    typed values sees.
     """
 
     def __init__(self, rest: Slot | None = None, make: Callable[[], Any] | None = None) -> None:
@@ -75,10 +90,19 @@ class Members:
         self.keys: dict[str, str] = {}
         self.rest = rest
         self.make = make
+        self.rename: Convert | None = None
         self.expected: set[str] = set()
         """Without these, the object has something that nobody knows before it is made, if it can be made."""
         self.certain = True
         """Whether nothing else comes to the object when it is made."""
+
+    def name(self, key: str) -> str | None:
+        """The name of the member that a key in the text means; none of what does not stay. Raises ``ValueError``."""
+        if key in self.keys:
+            return self.keys[key]
+        if self.rest is None:
+            return None
+        return self.rename(key) if self.rename is not None else key
 
     def slot(self, name: str) -> Slot | None:
         """The slot of the member with this name."""
@@ -90,10 +114,11 @@ class Choice:
 
     def __init__(self, as_json: Convert, revive: Convert) -> None:
         self.shapes: list[Shape] = []
+        """They may be added as long as nobody has asked for ``every``."""
         self.as_json = as_json
         self.revive = revive
 
-    @property
+    @cached_property
     def every(self) -> "list[Shape]":
         """The shapes, and in the place of choices among them theirs."""
         every: list[Shape] = []
@@ -156,3 +181,32 @@ class Later:
 
 
 Shape: TypeAlias = Text | Scalar | Items | Members | Choice | Plain | Later
+
+
+_ANY = Slot(Plain())
+_ANY_OBJECT = Members(_ANY)
+_ANY_LIST = Items(_ANY)
+
+
+def shape_that_begins(shape: Shape, opening: Opening) -> Shape | None:
+    """The shape of a value that begins like this; none where it has no place, or may be of several."""
+    shapes: list[Shape] = shape.every if isinstance(shape, Choice) else [shape]
+    if has(shapes, Later):
+        return None
+    if opening == "{":
+        members = shape.members if isinstance(shape, Choice) else shape if isinstance(shape, Members) else None
+        return members or (_ANY_OBJECT if has(shapes, Plain) else None)
+    if opening == "[":
+        lists = [each for each in shapes if isinstance(each, Items)]
+        if lists:
+            return lists[0] if len(lists) == 1 else None
+        return _ANY_LIST if has(shapes, Plain) else None
+    for fitting in (Text, Plain):
+        if has(shapes, fitting):
+            return fitting()
+    return shape if has(shapes, Scalar) else None
+
+
+def has(shapes: list[Shape], kind: type[Shape]) -> bool:
+    """Whether one of them is of this kind."""
+    return any(isinstance(shape, kind) for shape in shapes)

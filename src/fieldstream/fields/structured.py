@@ -4,20 +4,24 @@ A literal may be ``raw``: not of a format that says of each value where it ends 
 an element's whole text, which holds JSON, or a bare word or number.
 """
 
-from fieldstream.fields.changes import Change, Closed, Completed, FieldParser, Opened, Withdrawn, Written
+from fieldstream.fields.changes import Appended, Change, Closed, Completed, FieldParser, Opened, Withdrawn, Written
 from fieldstream.fields.lenient import LenientTokenizer
 from fieldstream.fields.shapes import Choice, Items, Later, Members, Plain, Slot
 from fieldstream.fields.values import ValueReader
 
 
 class StructuredParser:
-    """Says of each data field, besides its literal text, what changes in its value."""
+    """Says of each data field, besides its literal text, what changes in its value.
+
+    A text field that is marked as ``done`` is shown when it is whole, too.
+    """
 
     def __init__(self, parser: FieldParser, slots: dict[str, Slot], *, raw: bool) -> None:
         self._parser = parser
         self._slots = slots
         self._raw = raw
         self._literals: dict[str, LiteralReader] = {}
+        self._texts: dict[str, list[str]] = {field: [] for field, slot in slots.items() if slot.done}
 
     def feed(self, text: str) -> list[Change]:
         return self._read(self._parser.feed(text))
@@ -28,23 +32,31 @@ class StructuredParser:
     def _read(self, changes: list[Change]) -> list[Change]:
         read: list[Change] = []
         for change in changes:
-            match change:
-                case Opened(field) | Withdrawn(field, path=()) if field in self._slots:
-                    self._literals[field] = LiteralReader(field, self._slots[field], raw=self._raw)
-                case Written(field, text) if (literal := self._literals.get(field)) is not None:
-                    read.append(change)
-                    read += literal.feed(text)
-                    continue
-                case Closed(field) if (literal := self._literals.pop(field, None)) is not None:
-                    read += literal.finish()
-                    read.append(change)
-                    if literal.complete:
-                        read.append(Completed(field))
-                    continue
-                case _:
-                    pass
-            read.append(change)
+            if type(change) is Written:
+                read.append(change)
+                if (literal := self._literals.get(change.field)) is not None:
+                    read += literal.feed(change.text)
+            elif type(change) is Appended and change.field in self._texts and not change.path:
+                self._texts[change.field].append(change.text)
+            else:
+                read += self._turn(change)
         return read
+
+    def _turn(self, change: Change) -> list[Change]:
+        """A field begins, ends, or begins anew."""
+        field = change.field
+        match change:
+            case Opened() | Withdrawn(path=()) if field in self._slots:
+                self._literals[field] = LiteralReader(field, self._slots[field], raw=self._raw)
+                if field in self._texts:
+                    self._texts[field] = []
+            case Closed() if (literal := self._literals.pop(field, None)) is not None:
+                text = "".join(self._texts.get(field, ()))
+                whole: list[Change] = [Appended(field, text)] if text else literal.finish()
+                return [*whole, change, Completed(field)] if literal.complete else [*whole, change]
+            case _:
+                pass
+        return [change]
 
 
 class LiteralReader:

@@ -9,18 +9,27 @@ Marks: of a slot that is ``done`` nothing is shown before it is whole; an object
 members that are ``needed``.
 """
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal
 
 from fieldstream.events import UNSET, Path
 from fieldstream.fields.changes import Appended, Assigned, Change, Completed, Withdrawn
 from fieldstream.fields.draft import Draft
-from fieldstream.fields.shapes import Choice, Items, Later, Members, Plain, Scalar, Shape, Slot, Text
+from fieldstream.fields.shapes import (
+    Choice,
+    Items,
+    Later,
+    Members,
+    Opening,
+    Plain,
+    Scalar,
+    Slot,
+    Text,
+    has,
+    shape_that_begins,
+)
 
-Opening: TypeAlias = Literal["{", "[", '"']
-
-_ANY = Slot(Plain())
-_ANY_OBJECT = Members(_ANY)
-_ANY_LIST = Items(_ANY)
+_DEPTH: Final = 100
+"""What is deeper than this is left out: each change has its whole path, and an LM may write brackets without end."""
 
 
 class _Container:
@@ -44,8 +53,9 @@ class _Container:
         self.certain = True
         """Whether it is shown as it will be."""
         self.missing: set[str] = set()
-        self.held: list[Change] | None = None
-        """What waits for those that are missing."""
+        """The members that must be there before it is shown."""
+        self.held = False
+        """Whether it waits for them."""
 
 
 class ValueReader:
@@ -63,7 +73,8 @@ class ValueReader:
         self._at = at
         self._containers: list[_Container] = []
         self._skipped = 0  # how deep it is in what is not shown
-        self._changes: list[Change] = []
+        self._changes: list[list[Change]] = [[]]
+        """Where changes go: the last; and where those go when what they wait for is there: the one before."""
         # The string that is being read, and its parts in this feed.
         self._string: Slot | None = None
         self._path: Path = ()
@@ -78,7 +89,7 @@ class ValueReader:
         """What changed since."""
         if self._parts and self._grows:
             self._show_text(whole=False)
-        changes, self._changes = self._changes, []
+        changes, self._changes[0] = self._changes[0], []
         return changes
 
     @property
@@ -92,18 +103,21 @@ class ValueReader:
         if self._skipped:
             return
         container = self._containers[-1]
-        shape = container.shape
-        if not isinstance(shape, Members):
+        if not isinstance(container.shape, Members):
             container.quiet = True
             return
-        container.name = shape.keys.get(name, name if shape.rest is not None else None)
+        try:
+            container.name = container.shape.name(name)
+        except Exception:  # It is no key of this type: the adapter will say so.
+            container.quiet = True
+            return
         if container.name is not None and container.shown.get(container.name):  # the last one counts
             container.shown[container.name] = False
             self._say(Withdrawn(self._field, path=(*container.path, container.name)))
 
     def begin(self, kind: Opening) -> None:
-        slot = self.slot
-        shape = _shape_for(slot.shape, kind) if slot is not None else None
+        slot = self.slot if len(self._containers) < _DEPTH else None
+        shape = shape_that_begins(slot.shape, kind) if slot is not None else None
         if slot is None or shape is None:
             self._skipped += 1
         elif isinstance(shape, Members | Items):
@@ -193,16 +207,20 @@ class ValueReader:
             self._draft, self._draft_at = Draft(), container.path
         if self._draft is None and isinstance(shape, Members):
             container.missing = {name for name, member in shape.slots.items() if member.needed}
-            container.held = [] if container.missing else None
+            if container.missing:
+                container.held = True
+                self._changes.append([])
         self._say(Assigned(self._field, {} if kind == "{" else [], container.path))
-        if container.held is None:
+        if not container.held:
             self._is_there(container.path)
 
     def _end_container(self) -> None:
         container = self._containers[-1]
         if isinstance(container.shape, Members):
             self._add_defaults(container, container.shape)
-        if container.held is not None:
+        elif container.size < len(container.shape.first):  # a named tuple's defaults, say
+            container.certain = False
+        if container.held:
             self._release(container)
         shown = True
         self._containers.pop()
@@ -227,6 +245,8 @@ class ValueReader:
     def _give(self, slot: Slot, value: Any) -> bool:
         """Show a value that is whole; say whether it could be."""
         shape = slot.shape
+        if isinstance(shape, Choice) and has(shape.every, Later):
+            return False
         if isinstance(shape, Scalar | Choice):
             try:
                 value = shape.as_json(value)
@@ -276,13 +296,7 @@ class ValueReader:
                 case Withdrawn():
                     self._draft.withdraw(path)
             return
-        self._waiting().append(change)
-
-    def _waiting(self) -> list[Change]:
-        for container in reversed(self._containers):
-            if container.held is not None:
-                return container.held
-        return self._changes
+        self._changes[-1].append(change)
 
     def _is_there(self, path: Path) -> None:
         """Something is shown here, for which the object that holds it may have waited."""
@@ -291,39 +305,17 @@ class ValueReader:
             return
         container = self._containers[depth]
         container.missing.discard(str(path[-1]))
-        if container.held is not None and not container.missing:
+        if container.held and not container.missing:
             self._release(container)
 
     def _release(self, container: _Container) -> None:
-        held, container.held = container.held or [], None
-        self._waiting().extend(held)
+        container.held = False  # What is in it waits no more: it is the last one that does.
+        held = self._changes.pop()
+        self._changes[-1] += held
         self._is_there(container.path)
 
     def _mark(self, slot: Slot, path: Path) -> None:
         """Say that what is here is whole, where a reader asks for that."""
         item = len(path) == 1 and not self._at and isinstance(path[0], int)
         if self._draft is None and (slot.stateful or item):
-            self._waiting().append(Completed(self._field, path))
-
-
-def _shape_for(shape: Shape, kind: Opening) -> Shape | None:
-    """The shape of a value that begins like this; none where it has no place."""
-    shapes: list[Shape] = shape.every if isinstance(shape, Choice) else [shape]
-    if kind == "{":
-        members = shape.members if isinstance(shape, Choice) else shape if isinstance(shape, Members) else None
-        return members or (_ANY_OBJECT if _has(shapes, Plain) else None)
-    if kind == "[":
-        lists = [each for each in shapes if isinstance(each, Items)]
-        if lists:
-            return lists[0] if len(lists) == 1 else None
-        return _ANY_LIST if _has(shapes, Plain) else None
-    if _has(shapes, Later):
-        return None
-    for fitting in (Text, Plain):
-        if _has(shapes, fitting):
-            return fitting()
-    return shape if _has(shapes, Scalar) else None
-
-
-def _has(shapes: list[Shape], kind: type[Shape]) -> bool:
-    return any(isinstance(shape, kind) for shape in shapes)
+            self._changes[-1].append(Completed(self._field, path))
