@@ -273,3 +273,32 @@ def test_a_fallback_begins_its_reasoning_anew(way: Way, lm: dict[str, Any]) -> N
     run = same(way, lambda: dspy.Predict(Thinking), answers, lm=lm, kind=Able)
     assert str(run.result.thought) == "Second."
     assert run.resets() == [("thought", "fallback")]
+
+
+# Tool calls that are written as text
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("adapter", ["chat", "json", "xml"])
+@pytest.mark.parametrize("form", ["whole", "list", "single", "provider's"])
+def test_tool_calls_that_are_written(way: Way, adapter: str, form: str) -> None:
+    adapters = {"chat": dspy.ChatAdapter(), "json": dspy.JSONAdapter(), "xml": dspy.XMLAdapter()}
+    call = {"name": "search", "args": {"query": "a long blue sky", "limit": 2}}
+    forms: dict[str, Any] = {
+        "whole": {"tool_calls": [call, {"name": "other", "args": {}}]},
+        "list": [call, call],
+        "single": {"id": "1", **call},
+        "provider's": [{"type": "function", "function": {"name": "search", "arguments": '{"query": "sky"}'}}],
+    }
+    said = {
+        "chat": chat(thought="Hm.", answer="See.", calls=json.dumps(forms[form])),
+        "json": json.dumps({"thought": "Hm.", "answer": "See.", "calls": forms[form]}),
+        "xml": f"<thought>Hm.</thought><answer>See.</answer><calls>{json.dumps(forms[form])}</calls>",
+    }
+    around = lambda: dspy.context(adapter=adapters[adapter])  # noqa: E731
+    run = act(way, {}, Answer(said[adapter]), kind=dspy.LM, around=around)
+    assert run.result.calls.tool_calls[0].name == "search"
+    assert run.resets() == []
+    if adapter != "xml" and form != "provider's":
+        assert len([event for event in deltas(run, "calls") if event.path[-1:] == ("query",)]) > 1
+        assert ended_in_the_text(run, "calls")

@@ -1,5 +1,6 @@
 """Reading an LM's answer as it comes: one incremental parser for each adapter's format."""
 
+from fieldstream.fields.calls import CallsParser
 from fieldstream.fields.changes import (
     Appended,
     Assigned,
@@ -24,6 +25,7 @@ from fieldstream.fields.xml import XmlParser
 __all__ = [
     "Appended",
     "Assigned",
+    "CallsParser",
     "Change",
     "ChatParser",
     "Choice",

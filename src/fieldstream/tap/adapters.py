@@ -6,11 +6,13 @@ inherits one of them reads its format).
 
 import inspect
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, TypeAlias
 
 import dspy
 
 from fieldstream.fields import (
+    CallsParser,
     ChatParser,
     CodeParser,
     FieldParser,
@@ -100,14 +102,27 @@ def parser_of(adapter: dspy.Adapter, signature: Any, undecided: Collection[str] 
     if known is None:
         return None
     fields = output_fields(signature)
-    code = {name for name, info in signature.output_fields.items() if is_code(info.annotation)}
-    if not code:
-        return _parser_of(known, signature, fields, undecided)
+    annotations: dict[str, Any] = {name: info.annotation for name, info in signature.output_fields.items()}
+    code = {name for name, annotation in annotations.items() if is_code(annotation)}
+    calls = {name for name, annotation in annotations.items() if annotation is dspy.ToolCalls}
     raw = known[1]
-    slots = slots_of(signature)
-    inner = _parser_of(known, signature, fields | dict.fromkeys(code, "text" if raw else "data"), {*undecided, *code})
-    whole = {name: slots[name].done for name in code}
-    return lambda: CodeParser(inner(), whole, literal=not raw)
+    for name in code:
+        fields[name] = "text" if raw else "data"
+    new_parser = _parser_of(known, signature, fields, {*undecided, *code, *calls})
+    if calls:
+        new_parser = partial(_with_calls, new_parser, calls - set(undecided))
+    if code:
+        slots = slots_of(signature)
+        new_parser = partial(_with_code, new_parser, {name: slots[name].done for name in code}, literal=not raw)
+    return new_parser
+
+
+def _with_calls(new_parser: NewParser, calls: set[str]) -> FieldParser:
+    return CallsParser(new_parser(), calls)
+
+
+def _with_code(new_parser: NewParser, code: dict[str, bool], *, literal: bool) -> FieldParser:
+    return CodeParser(new_parser(), code, literal=literal)
 
 
 def _parser_of(known: _Format, signature: Any, fields: Fields, undecided: Collection[str]) -> NewParser:
