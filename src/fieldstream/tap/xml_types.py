@@ -1,7 +1,7 @@
 """What is known of the types of a signature's fields, as the XML adapter looks at them.
 
-Touches of DSPy: ``XMLAdapter.parse`` goes by ``TypeAdapter(annotation).json_schema(by_alias=False)``. Members have their
-own names there; where Pydantic takes no value by those, the adapter asks it again to do so.
+Touches of DSPy: ``XMLAdapter.parse`` goes by ``TypeAdapter(annotation).json_schema(by_alias=False)``. Members have
+their own names there; where Pydantic takes no value by those, the adapter asks it again to do so.
 """
 
 from collections.abc import Collection
