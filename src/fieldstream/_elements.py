@@ -104,7 +104,7 @@ class ElementAssembler:
         while call.given < min(call.whole, call.count):
             try:
                 element = answer.element(self._name.field, call.draft.value[call.given], call.given)
-            except ValueError:
+            except Exception:  # Its type's author may refuse it in any way.
                 call.stopped = True
                 return
             call.unread.append(element)
@@ -122,6 +122,6 @@ class ElementAssembler:
             shown = call.draft.value[index]
             try:
                 shown = answer.element(self._name.field, shown, index)
-            except ValueError:
+            except Exception:
                 pass  # The transforms have made something else of it, and that is what is shown.
             call.unread.append(shown)

@@ -1,6 +1,6 @@
 """The names by which a reader asks for a program's fields."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from fieldstream import tap
 from fieldstream._errors import UnknownFieldError
@@ -56,7 +56,11 @@ def find_list(program: object, name: str) -> FieldName:
             annotation = predictor.signature.output_fields[found.field].annotation
             if tap.element_type(annotation) is None:
                 raise UnknownFieldError(
-                    f"field {name!r} of {type(program).__name__} is {annotation!r}, which has no elements; "
-                    "elements() reads lists, values() reads any field"
+                    f"field {name!r} of {type(program).__name__} is of type {_words(annotation)}, "
+                    "which has no elements; elements() reads lists, values() reads any field"
                 )
     return found
+
+
+def _words(annotation: Any) -> str:
+    return str(annotation) if get_args(annotation) else getattr(annotation, "__name__", str(annotation))

@@ -16,26 +16,24 @@ from pydantic import TypeAdapter
 
 from fieldstream.events import UNSET
 from fieldstream.fields import Choice, Items, Later, Members, Shape, Slot
-from fieldstream.tap.shapes import slots_of
+from fieldstream.tap.shapes import Annotation, slots_of
 
 
 class Answer:
     """What is known of one call of a predictor: its signature, and in the end its prediction."""
 
-    __slots__ = ("_declared", "prediction")
+    __slots__ = ("_slots", "prediction", "signature")
 
     def __init__(self, declared: Any) -> None:
-        self._declared = declared
+        self.signature = _signature(declared)
         self.prediction: Any = None
-
-    @property
-    def signature(self) -> Any:
-        """The signature, which the program may have given as a string."""
-        return ensure_signature(self._declared)
+        self._slots: dict[str, Slot] | None = None
 
     def slot(self, field: str) -> Slot | None:
         """The slot of a field's value."""
-        return slots_of(self.signature).get(field)
+        if self._slots is None:
+            self._slots = slots_of(self.signature) if self.signature is not None else {}
+        return self._slots.get(field)
 
     def value(self, field: str) -> Any:
         """The very object that the prediction holds; ``UNSET`` where it has none."""
@@ -55,19 +53,26 @@ class Answer:
 
     def element(self, field: str, value: Any, index: int) -> Any:
         """An element of a list field, validated into its type. Raises ``ValueError`` where it cannot be."""
-        adapter = _element_adapter(self.signature.output_fields[field].annotation, index)
-        return adapter.validate_python(value, by_alias=True, by_name=True)
+        kind = element_type(self.signature.output_fields[field].annotation, index)
+        return _validator(Annotation(Any if kind is None else kind)).validate_python(value, by_alias=True, by_name=True)
 
     def elements_come_early(self, field: str) -> bool:
-        """Whether an element can be told before the prediction is there: no code of its author's makes it."""
+        """Whether an element can be made of what is shown of it, before the prediction is there."""
         slot = self.slot(field)
         return slot is not None and not _is_later(slot.shape, set())
 
 
+def _signature(declared: Any) -> Any:
+    """The signature, which the program may have given as a string; then its names are found from where it is called."""
+    try:
+        return ensure_signature(declared)
+    except Exception:  # DSPy reads it next, and says what is wrong.
+        return None
+
+
 @lru_cache(maxsize=256)
-def _element_adapter(annotation: Any, index: int) -> TypeAdapter[Any]:
-    kind = element_type(annotation, index)
-    return TypeAdapter(Any if kind is None else kind)
+def _validator(kind: Annotation) -> TypeAdapter[Any]:
+    return TypeAdapter(kind.kind)
 
 
 def element_type(annotation: Any, index: int = 0) -> Any:

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any, Final, TypeAlias, cast, get_origin
 
-from pydantic import BaseModel
 from pydantic_core import SchemaValidator, core_schema
 
 from fieldstream.events import UNSET
 from fieldstream.fields import Choice, Items, Later, Members, Plain, Scalar, Shape, Slot, Text
+from fieldstream.tap.blanks import blank_dataclass, blank_model
 from fieldstream.tap.values import to_json
 
 Node: TypeAlias = Mapping[str, Any]
@@ -194,7 +194,7 @@ class Builder:
         if inner["type"] != "model-fields" or node.get("custom_init"):
             self.pure = False
             return Later()
-        members = self._remember(Members(make=partial(_blank_model, node["cls"])), refs)
+        members = self._remember(Members(make=partial(blank_model, node["cls"])), refs)
         self._fill(members, inner, node.get("config") or {}, inner["fields"])
         if node.get("post_init") and not node["cls"].model_post_init.__module__.startswith("pydantic."):
             members.certain = False
@@ -208,7 +208,7 @@ class Builder:
             self.pure = False
             return Later()
         fields = {field["name"]: field for field in inner["fields"]}
-        members = self._remember(Members(make=partial(_blank_dataclass, node["cls"], tuple(fields))), refs)
+        members = self._remember(Members(make=partial(blank_dataclass, node["cls"], tuple(fields))), refs)
         self._fill(members, inner, node.get("config") or {}, fields)
         if node.get("post_init"):
             members.certain = False
@@ -224,7 +224,8 @@ class Builder:
         return members
 
     def _fill(self, members: Members, node: Node, config: Node, fields: Mapping[str, Node]) -> None:
-        by_name = self._by_name or config.get("validate_by_name") or config.get("populate_by_name")
+        own_names = config.get("validate_by_name") or config.get("populate_by_name")
+        by_name = self._by_name or own_names
         by_alias = config.get("validate_by_alias", True)
         extra = node.get("extra_behavior") or config.get("extra_fields_behavior")
         if extra == "allow":
@@ -235,10 +236,14 @@ class Builder:
             slot = self.slot(field["schema"])
             if config.get("validate_default"):
                 slot = slot.without_default()
+            alias = field.get("validation_alias")
+            optional = field["schema"]["type"] == "default" or not field.get("required", True)
+            if alias is not None and by_name and not own_names and optional:
+                # The adapter asks for names only where aliases give nothing valid: this one may just not be seen.
+                slot = Slot(Later(), default=slot.default)
             members.slots[name] = slot
             if slot.default is UNSET:
                 members.expected.add(name)
-            alias = field.get("validation_alias")
             if by_name or alias is None:
                 members.keys[name] = name
             if alias is not None and by_alias:
@@ -302,17 +307,3 @@ class _Converter:
 
     def as_json(self, value: Any) -> Any:
         return to_json(self.revive(value))
-
-
-def _blank_model(kind: type[BaseModel]) -> BaseModel:
-    blank = kind.model_construct()
-    vars(blank).clear()  # of defaults: what is not there yet is not there
-    vars(blank).update(dict.fromkeys(kind.model_fields))
-    return blank
-
-
-def _blank_dataclass(kind: type[Any], names: tuple[str, ...]) -> Any:
-    blank = object.__new__(kind)
-    for name in names:
-        object.__setattr__(blank, name, None)
-    return blank
