@@ -11,6 +11,7 @@ import signal
 import tempfile
 from collections import Counter
 from collections.abc import Generator, Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -41,6 +42,8 @@ settings.load_profile(os.environ.get("FIELDSTREAM_HYPOTHESIS_PROFILE") or ("ci" 
 def _dspy_without_disk_cache() -> None:
     import dspy
 
+    if dspy_fits("<3.4"):
+        import_module("litellm")  # All LMs need it, and it takes seconds, which no test should have to wait for.
     dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=True)
 
 

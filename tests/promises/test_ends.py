@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from importlib import import_module
 from typing import Any, Literal
 
 import dspy
@@ -53,6 +54,8 @@ def lm_of(provider: Provider, **options: Any) -> dspy.LM:
     options = {"cache": False, **options}
     if not HAS_ENGINES:
         options.pop("engine", None)
+    if not HAS_ENGINES or options.get("engine") == "litellm":
+        import_module("litellm")  # It takes its time, which is not what is waited for.
     return dspy.LM(provider.model, **provider.lm_kwargs, **options)
 
 
@@ -66,7 +69,7 @@ def sent(provider: Provider, chunks: int) -> Callable[[], None]:
 
 
 def asked(provider: Provider, requests: int = 1) -> Callable[[], None]:
-    return lambda: provider.wait_for(lambda: len(provider.requests) >= requests)
+    return lambda: provider.wait_for(lambda: len(provider.requests) >= requests, 6 * DEADLINE)
 
 
 def watch(program: Any, way: Way) -> Streamer:
@@ -227,6 +230,18 @@ def test_in_mid_stream(way: Way, engine: str, how: str, provider: Provider) -> N
     provider.script(Answer(chunks=LONG.chunks, gates={20: threading.Event()}))
     with dspy.context(lm=lm_of(provider, engine=engine)):
         leave(way, qa(), sent(provider, 20), how)
+    assert provider.requests[0].disconnected.wait(DEADLINE)
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.filterwarnings("ignore:Unclosed (client session|connector) <aiohttp:ResourceWarning")  # LiteLLM's
+@pytest.mark.filterwarnings("ignore:unclosed (<socket.socket|transport <_SelectorSocketTransport):ResourceWarning")
+@pytest.mark.parametrize("options", [{"model_type": "text"}, {"n": 2}, {"model_type": "text", "num_retries": 3}])
+@ways
+def test_before_an_answer_that_comes_whole(way: Way, options: dict[str, Any], provider: Provider) -> None:
+    provider.script(Answer(LONG.text, gates={0: threading.Event()}))
+    with dspy.context(lm=lm_of(provider, engine="litellm", **options)):
+        leave(way, qa(), asked(provider))
     assert provider.requests[0].disconnected.wait(DEADLINE)
     assert len(provider.requests) == 1
 
