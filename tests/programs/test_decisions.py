@@ -11,11 +11,10 @@ import dspy
 import pytest
 
 from fieldstream.events import FieldDelta
-from tests.support.sameness import HAS_ENGINES, LITELLM_WARNS, WAYS, Way, chat, same
+from tests.support.sameness import LITELLM_WARNS, WAYS, Way, chat, same
 
 pytestmark = [
     pytest.mark.parametrize("way", WAYS),
-    pytest.mark.skipif(not HAS_ENGINES, reason="DSPy 3.4 brought decisions"),
     *LITELLM_WARNS,
 ]
 
