@@ -1,7 +1,7 @@
 """The writer alone: whatever was shown, applying the events gives what it turned out to be."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -11,10 +11,10 @@ from tests.support.order import check_order
 from tests.support.values import apply
 
 from fieldstream.events import Event, FieldEnded, FieldKind, FieldReset
-from fieldstream.fields import ChatParser, FieldParser, Plain, Slot, StructuredParser
+from fieldstream.fields import Appended, Change, ChatParser, FieldParser, Plain, Slot, StructuredParser
 from fieldstream.log import MemoryLog
 from fieldstream.tap.calls import Recorder
-from fieldstream.tap.writer import Writer
+from fieldstream.tap.writer import NewParser, Writer
 
 FIELDS: dict[str, FieldKind] = {"answer": "text", "more": "data"}
 
@@ -126,3 +126,47 @@ def test_nothing_is_said_after_the_end() -> None:
     scene.writer.parsed(with_kinds({"answer": "Blue"}))
     scene.writer.settle(0, with_kinds({"answer": "Blue"}))
     assert scene.log.read() == events
+
+
+class Failing:
+    """A parser that says something, and then fails."""
+
+    def __init__(self, pieces: int) -> None:
+        self._left = pieces
+        self._parser = ChatParser(FIELDS)
+
+    def feed(self, text: str) -> list[Change]:
+        self._left -= 1
+        if self._left < 0:
+            raise RecursionError("too deep")
+        return self._parser.feed(text)
+
+    def finish(self) -> list[Change]:
+        raise RuntimeError("not at the end, either")
+
+
+class Rambling:
+    """A parser that says what is no change, of a field that is none."""
+
+    def feed(self, text: str) -> list[Change]:
+        return [Appended("elsewhere", text), cast("Any", None)]
+
+    def finish(self) -> list[Change]:
+        return []
+
+
+def impossible() -> FieldParser:
+    raise ValueError("no parser today")
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: Failing(0), lambda: Failing(2), lambda: Failing(9), Rambling, impossible], ids=str
+)
+def test_a_parser_that_fails_breaks_nothing(make: NewParser, caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene()
+    scene.writer.plan(make, FIELDS)
+    scene.write("[[ ## answer ## ]]\n", "Wrong", "ly\n", "[[ ## more ## ]]\n[1]")
+    scene.write("[[ ## answer ## ]]\n", "Right", "ly\n", "[[ ## more ## ]]\n[1]")
+    scene.writer.parsed(with_kinds({"answer": "Rightly", "more": [1]}))
+    assert apply(scene.end())["c1", 0] == {"answer": "Rightly", "more": [1]}
+    assert len(caplog.records) <= 1, "the log says it once"

@@ -3,8 +3,10 @@
 An LM's text goes through the parser of the adapter that asked for it; what the parser says is shown at once. When the
 adapter has parsed the whole, and again when the predictor returns, ``settle`` compares what was shown with what it
 turned out to be: it adds what is missing, and where something was wrong it withdraws that and shows the right value.
+A parser that fails is not asked again: the program goes on, and its fields come whole.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -29,6 +31,10 @@ from fieldstream.tap.calls import Call, Recorder
 
 NewParser: TypeAlias = Callable[[], FieldParser]
 
+_logger = logging.getLogger("fieldstream")
+_failed: set[str] = set()
+"""The parsers of which the log says that they failed: once in a process."""
+
 
 class _Field:
     """What was shown of one field of one candidate."""
@@ -48,6 +54,16 @@ class _Field:
     @property
     def blank(self) -> bool:
         return self.open and self.draft.blank and not self.written
+
+
+class _Silent:
+    """Reads on in the place of a parser that failed."""
+
+    def feed(self, text: str) -> list[Change]:
+        return []
+
+    def finish(self) -> list[Change]:
+        return []
 
 
 class Candidate:
@@ -117,15 +133,25 @@ class Writer:
             if candidate.parser is not None or candidate.native is not None:
                 self._withdraw(candidate, "retry")
                 self._sink.flush()
-            candidate.parser = self.new_parser() if self.new_parser is not None else None
+            candidate.parser = None
+            if self.new_parser is not None:
+                try:
+                    candidate.parser = self.new_parser()
+                except Exception as error:
+                    self._give_up(candidate, error)
             candidate.native = NativeReader(self.native, candidate.is_free) if self.native else None
             return candidate
 
     def feed(self, candidate: Candidate, piece: str) -> None:
         """More of the LM's text."""
         parser = candidate.parser
-        if parser is not None and ((changes := parser.feed(piece)) or self._sink.wants_literals):
-            self._show(candidate, self._from_text(candidate, changes), piece)
+        if parser is None:
+            return
+        try:
+            if (changes := parser.feed(piece)) or self._sink.wants_literals:
+                self._show(candidate, self._from_text(candidate, changes), piece)
+        except Exception as error:
+            self._give_up(candidate, error)
 
     def show(self, candidate: Candidate, changes: list[Change], piece: str = "") -> None:
         """What the LM says beside its text changes so much."""
@@ -134,11 +160,13 @@ class Writer:
 
     def finish(self, candidate: Candidate) -> None:
         """The LM's answer is over."""
-        changes = self._from_text(candidate, candidate.parser.finish()) if candidate.parser is not None else []
+        if candidate.parser is not None:
+            try:
+                self.show(candidate, self._from_text(candidate, candidate.parser.finish()))
+            except Exception as error:
+                self._give_up(candidate, error)
         if candidate.native is not None:
-            changes += candidate.native.finish()
-        if changes:
-            self._show(candidate, changes)
+            self.show(candidate, candidate.native.finish())
 
     def leave_unparsed(self, index: int) -> None:
         """The adapter will not parse this candidate's text: it has none."""
@@ -185,6 +213,14 @@ class Writer:
                 self._take(candidate, field, change)
             self._sink.flush()
             self._tell_of_ends(candidate)
+
+    @staticmethod
+    def _give_up(candidate: Candidate, error: Exception) -> None:
+        name = type(candidate.parser).__qualname__
+        candidate.parser = _Silent()
+        if name not in _failed:
+            _failed.add(name)
+            _logger.warning("A parser failed; fields that it would have shown come whole.", exc_info=error)
 
     @staticmethod
     def _from_text(candidate: Candidate, changes: list[Change]) -> list[Change]:
