@@ -93,10 +93,8 @@ class PartialValue:
             del cast("list[Any]", holder)[cast("int", key) :]
         elif slot.stateful:
             _put(holder, key, self._wrapped(slot, None, "pending"))
-        elif isinstance(holder, dict) and not self._is_made(path[:-1]):
-            cast("dict[Any, Any]", holder).pop(key, None)
         else:
-            _put(holder, key, None)
+            _remove(holder, key, stays=self._is_made(path[:-1]))
 
     def complete(self, path: Path) -> None:
         """What is at this path is whole."""
@@ -204,20 +202,34 @@ def _get(holder: Any, key: str | int) -> Any:
 def _put(holder: Any, key: str | int, value: Any) -> None:
     if isinstance(holder, dict):
         holder[key] = value
-    elif isinstance(holder, list):
+        return
+    if isinstance(holder, list):
         items = cast("list[Any]", holder)
         if key == len(items):
             items.append(value)
         else:
             items[cast("int", key)] = value
-    elif (extra := getattr(holder, "__pydantic_extra__", None)) is not None and not _has_field(holder, str(key)):
-        extra[key] = value
+        return
+    if (known := getattr(holder, "__pydantic_fields_set__", None)) is not None:
+        if key not in cast("dict[str, Any]", type(holder).model_fields):
+            holder.__pydantic_extra__[key] = value
+            return
+        known.add(key)  # so that `model_dump(exclude_unset=True)` has what is there
+    object.__setattr__(holder, str(key), value)  # past what a type says of being frozen, and of assignments
+
+
+def _remove(holder: Any, key: str | int, *, stays: bool) -> None:
+    """There is nothing any more; a member that ``stays`` is ``None``."""
+    extra: dict[str, Any] | None = getattr(holder, "__pydantic_extra__", None)
+    if isinstance(holder, dict) and stays:
+        holder[key] = None
+    elif isinstance(holder, dict):
+        cast("dict[Any, Any]", holder).pop(key, None)
+    elif extra is not None and key in extra:
+        del extra[str(key)]
     else:
-        object.__setattr__(holder, str(key), value)  # past what a type says of being frozen, and of assignments
-
-
-def _has_field(model: Any, name: str) -> bool:
-    return name in cast("dict[str, Any]", type(model).model_fields)
+        object.__setattr__(holder, str(key), None)
+        getattr(holder, "__pydantic_fields_set__", set[str]()).discard(str(key))
 
 
 def _state_of(wrapped: Any) -> Any:
