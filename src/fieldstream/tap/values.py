@@ -29,6 +29,10 @@ def _unread(value: Any) -> Any:
     if isinstance(value, dspy.Example):  # dspy.Prediction, too: mappings in all but name
         return {name: _unread(member) for name, member in cast("Any", value).items()}
     kind: type[Any] = type(value)
+    if issubclass(kind, dspy.Type) and kind.serialize_model is dspy.Type.serialize_model:
+        # Its content parts; DSPy would put them in a string between marks of its own.
+        parts: Any = value.format()
+        return parts if isinstance(parts, list) else value
     if kind is dict:
         return {key: _unread(member) for key, member in value.items()}
     if kind in (list, tuple, set, frozenset):
