@@ -69,10 +69,8 @@ INTERPRETERS = pytest.mark.parametrize("interpreter", interpreters())
 
 
 def within(program: Any, interpreter: Any, *arguments: Any, **members: Any) -> Callable[[], dspy.Module]:
-    """The program, made with the interpreter; before DSPy 3.4 it takes one, and not a factory of such."""
-    if HAS_ENGINES:
-        return lambda: program(*arguments, interpreter_factory=interpreter, **members)
-    return lambda: program(*arguments, interpreter=interpreter(), **members)
+    """The program, made with the interpreter."""
+    return lambda: program(*arguments, interpreter_factory=interpreter, **members)
 
 
 def run_calls(run: Streamed, interpreter: type) -> list[tuple[str, Any]]:
