@@ -14,7 +14,7 @@ import pytest
 import fieldstream
 from fieldstream.events import FieldDelta, FieldStarted
 from fieldstream.simulator import Answer, simulate
-from tests.support.sameness import HAS_ENGINES, WAYS, Way, chat, same
+from tests.support.sameness import WAYS, Way, chat, same
 
 CODE = 'def f(a: int) -> str:\n    return {"a": [1, "<b>"]}["a"]\n\n\nprint(f(1))'
 FENCED = f"Here it is:\n```python\n{CODE}\n```\nHave fun!"
@@ -34,8 +34,7 @@ def written(adapter: str, value: str, *, literal: bool = False) -> str:
         case "json":
             return f'{{"note": "n", "value": {value if literal else json.dumps(value)}}}'
         case _:
-            text = escape(value) if HAS_ENGINES else value  # Before 3.4, XML has no entities.
-            return f"<note>n</note>\n<value>\n{text}\n</value>"
+            return f"<note>n</note>\n<value>\n{escape(value)}\n</value>"
 
 
 def see(way: Way, adapter: str, kind: Any, answer: str) -> Any:
