@@ -14,10 +14,10 @@ import pytest
 import fieldstream
 from fieldstream.events import FieldDelta, FieldEnded, LmDelta
 from fieldstream.simulator import Answer, simulate
-from tests.support.sameness import HAS_ENGINES, WAYS, Way, chat, same
+from tests.support.sameness import HAS_ENGINES, LITELLM_WARNS, WAYS, Way, chat, same
 from tests.support.values import apply
 
-pytestmark = pytest.mark.parametrize("way", WAYS)
+pytestmark = [pytest.mark.parametrize("way", WAYS), *LITELLM_WARNS]
 
 DRAFT = "The sky is blue, since air scatters light.\n\n[[ ## answer ## ]] is no marker here."
 

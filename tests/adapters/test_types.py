@@ -14,7 +14,9 @@ import pytest
 import fieldstream
 from fieldstream.events import FieldDelta, FieldStarted
 from fieldstream.simulator import Answer, simulate
-from tests.support.sameness import WAYS, Way, chat, same
+from tests.support.sameness import LITELLM_WARNS, WAYS, Way, chat, same
+
+pytestmark = LITELLM_WARNS
 
 CODE = 'def f(a: int) -> str:\n    return {"a": [1, "<b>"]}["a"]\n\n\nprint(f(1))'
 FENCED = f"Here it is:\n```python\n{CODE}\n```\nHave fun!"
