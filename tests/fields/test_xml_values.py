@@ -168,6 +168,7 @@ CASES: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (Point | Row, POINTS | ROWS),
     (list[Point | Person], st.lists(POINTS | PEOPLE, max_size=3)),
     (list[str] | str, STRINGS | st.lists(STRINGS, max_size=3)),
+    (tuple[str, int] | None, st.none() | st.tuples(STRINGS, INTS)),
     (tuple[int, str], st.tuples(INTS, STRINGS)),
     (tuple[Point, list[int]], st.tuples(POINTS, st.lists(INTS, max_size=2))),
     (int, INTS),
@@ -393,6 +394,7 @@ def shown(annotation: Any, text: str) -> tuple[Any, bool]:
         ),
         (Recursive | None, "<value/>", None),
         (int | None, "<value>None</value>", None),
+        (list[str] | None, "<value>None</value>", ["None"]),
         (int | str, "<value>3</value>", 3),
         (tuple[int, str], "<value><item>1</item><item>a</item></value>", [1, "a"]),
         (dict[str, Any], "<value><a>1</a><b><c/></b><a>2</a></value>", {"a": ["1", "2"], "b": {"c": ""}}),
@@ -413,6 +415,12 @@ def contains(value: Any, expected: Any) -> bool:
     if isinstance(expected, list):
         return len(value) == len(expected) and all(map(contains, value, expected))  # pyright: ignore
     return type(value) is type(expected) and value == expected
+
+
+def test_what_only_validation_can_tell_is_left_out() -> None:
+    """Read as a list it lacks an item, so that the last schema counts, which is that of nothing."""
+    assert word(signature_of(tuple[str, int] | None), "<value>None</value>") is None
+    assert shown(tuple[str, int] | None, "<value>None</value>") == (UNSET, False)
 
 
 def changes_of(annotation: Any, text: str) -> list[Change]:

@@ -80,6 +80,12 @@ def item_slot(shape: Shape) -> Slot | None:
     return lists[0].slot(0) if len(lists) == 1 else None
 
 
+def is_list_of_texts(shape: Shape) -> bool:
+    """Whether a list of one text, whatever it is, has a place here: not so where other items have to follow it."""
+    lists = [each for each in every(shape) if isinstance(each, Items)]
+    return len(lists) == 1 and not lists[0].first and lists[0].rest is not None and has(lists[0].rest.shape, Text)
+
+
 def takes(shape: Shape, child: str) -> bool:
     """Whether an object that belongs here has a member of this name."""
     objects = [each for each in every(shape) if isinstance(each, Members)]

@@ -28,6 +28,7 @@ from fieldstream.fields.xml_forms import (
     form_of_parent,
     form_of_text,
     has,
+    is_list_of_texts,
     item_slot,
     takes,
     tell,
@@ -382,8 +383,9 @@ class XmlValue:
             item = item_slot(slot.shape) if slot is not None else None
             grows = item is not None and has(item.shape, Text)
             form = next(iter(good.values()), None)
-            if form is None or (len(set(good.values())) > 1 and not (form == "item" and grows)):
-                return  # The first schema's value is surely valid if it is a list of texts.
+            sure = form == "item" and slot is not None and is_list_of_texts(slot.shape)
+            if form is None or (len(set(good.values())) > 1 and not sure):
+                return
             if form != "item":
                 break
             if not grows and not whole:
