@@ -148,18 +148,27 @@ class Choice:
                 merged.keys.setdefault(key, name)
             for name, slot in shape.slots.items():
                 merged.slots[name] = self._merged(merged.slots[name], slot) if name in merged.slots else slot
-        # Whose defaults will be there is known when it is known which object it is.
-        merged.slots = {name: slot.without_default() for name, slot in merged.slots.items()}
+        # Whose defaults will be there is known when it is known which object it is, and so is for what it waits.
+        merged.slots = {
+            name: Slot(
+                slot.shape,
+                done=slot.done,
+                stateful=slot.stateful,
+                needed=all(name in shape.slots and shape.slots[name].needed for shape in every),
+            )
+            for name, slot in merged.slots.items()
+        }
         return merged
 
     def _merged(self, one: Slot, other: Slot) -> Slot:
+        done, stateful = one.done or other.done, one.stateful or other.stateful
         if type(one.shape) is type(other.shape) and isinstance(one.shape, Text | Plain | Later):
-            return one
+            return Slot(one.shape, done=done, stateful=stateful)
         as_json = [shape.as_json for shape in (one.shape, other.shape) if isinstance(shape, Scalar | Choice)]
         revive = [shape.revive for shape in (one.shape, other.shape) if isinstance(shape, Scalar | Choice)]
         both = Choice(_first_of(as_json), _first_of(revive))
         both.shapes = [one.shape, other.shape]
-        return Slot(both, done=one.done and other.done, stateful=one.stateful and other.stateful)
+        return Slot(both, done=done, stateful=stateful)
 
 
 def _first_of(conversions: list[Convert]) -> Convert:
