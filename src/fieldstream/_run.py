@@ -274,8 +274,8 @@ class Execution:
             elif outcome == "failed" and error is not None:
                 members["error"] = tap.failure(error)
             else:
-                members["error"] = unfinished = reason or _CANCELLED
-            self._tap.recorder.end(outcome, unfinished=unfinished or tap.ABANDONED, **members)
+                members["error"] = reason or _CANCELLED
+            self._tap.recorder.end(outcome, unfinished=unfinished, **members)
         finally:
             self._ended.set_result(None)
 

@@ -151,9 +151,9 @@ class JsonParser:
             self.lost = True
         elif not self.lost:
             self._repair(finished=True)
-        if self._field:
+        if not self.lost:  # Else a field that is open is not known to be whole.
             self._end_field()
-        self._changes += [Closed(name) for name, closed in self._open.items() if not closed]
+            self._changes += [Closed(name) for name, closed in self._open.items() if not closed]
         return self._flush()
 
     def _enter(self, before: str) -> bool:

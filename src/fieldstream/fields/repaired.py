@@ -13,7 +13,8 @@ Once a text needs repair, strings with escapes are read by other rules than JSON
 surrogates stays half a pair, ``\/`` and ``\f`` stay as they are, and whitespace that ends in a line break is dropped.
 
 It gives up where a string may end at a quote within it, where a member's comma is missing, where a string with escapes
-has what may be taken for a member, an object or a list, in ``#`` comments, and within nested values.
+has what may be taken for a member, an object or a list, and in ``#`` comments. Of a nested value of a data field that is
+damaged itself the literal text is still told, to the end that a lenient tokenizer finds; what follows is not.
 """
 
 import io
@@ -23,6 +24,7 @@ from collections.abc import Collection
 from typing import Final, Literal
 
 from fieldstream.fields.changes import Appended, Change, Closed, Fields, Opened, Withdrawn, Written
+from fieldstream.fields.lenient import LenientTokenizer
 from fieldstream.fields.tokens import Kind, Tokenizer
 
 _LIMIT: Final = 10_000
@@ -72,6 +74,16 @@ class _Nobody:
     def end(self, kind: Kind, at: int) -> None: ...
 
 
+class _NobodyLenient:
+    """Listens to a damaged one."""
+
+    def key(self, name: str) -> None: ...
+    def begin(self, kind: Kind) -> None: ...
+    def text(self, part: str) -> None: ...
+    def end(self, kind: Kind) -> None: ...
+    def scalar(self, value: object) -> None: ...
+
+
 class RepairedParser:
     """Reads the object that begins with the text's first character."""
 
@@ -84,6 +96,7 @@ class RepairedParser:
         "_field",
         "_fields",
         "_key",
+        "_lenient",
         "_nested",
         "_optional",
         "_quote",
@@ -103,7 +116,9 @@ class RepairedParser:
         self._optional = optional
         self._seen: set[str] = set()
         self._done = False
-        self._state: Literal["start", "member", "value", "string", "quote", "nested", "next", "over"] = "start"
+        self._state: Literal["start", "member", "value", "string", "quote", "nested", "damaged", "next", "over"] = (
+            "start"
+        )
         self._rest = ""  # what was not read yet, from `_at` on
         self._at = 0
         self._tail = io.StringIO()  # what follows the object
@@ -117,6 +132,7 @@ class RepairedParser:
         self._raw = io.StringIO()
         self._blank: list[str] = []
         self._nested = Tokenizer(_Nobody())
+        self._lenient = LenientTokenizer(_NobodyLenient())
         # This feed.
         self._shown: list[str] = []
         self._changes: list[Change] = []
@@ -140,7 +156,7 @@ class RepairedParser:
         self._done = True
         if not self.lost:
             self._end_early()
-        if self._field:
+        if self._field and not self.lost:  # Else it is not known to be whole.
             self._end_value()
         return self._flush()
 
@@ -161,6 +177,8 @@ class RepairedParser:
                 return self._read_quote()
             case "nested":
                 return self._read_nested()
+            case "damaged":
+                return self._read_damaged()
             case "next":
                 return self._skip_blank() and self._read_next()
             case "over":
@@ -246,8 +264,14 @@ class RepairedParser:
         end = self._nested.feed(self._rest, self._at)
         self._take_raw(end - self._at)
         if self._nested.state == "broken":
-            self.lost = True
-        elif self._nested.state == "over":
+            if not self._field or self._is_text():
+                self.lost = True
+                return False
+            self._lenient = LenientTokenizer(_NobodyLenient())
+            self._lenient.feed(self._raw.getvalue())
+            self._state = "damaged"
+            return True
+        if self._nested.state == "over":
             raw = self._raw.getvalue()
             self._quote = '"'
             if (
@@ -265,6 +289,13 @@ class RepairedParser:
             self._end_value()
             self._state = "next"
         return self._at < len(self._rest)
+
+    def _read_damaged(self) -> bool:
+        """Read on in a damaged value, and give up at its end: what follows may mean anything."""
+        left = self._lenient.feed(self._rest[self._at :])
+        self._take_raw(len(self._rest) - self._at - left)
+        self.lost = self._lenient.over or self._lenient.lost
+        return False
 
     def _read_next(self) -> bool:
         char = self._rest[self._at]
@@ -397,7 +428,7 @@ class RepairedParser:
                     self._show_value(scalar[1])
                 else:
                     self.lost = True
-            case "nested":
+            case "nested" | "damaged":
                 self.lost = True
             case "member" if rest:
                 self.lost = not _LAST_KEY.fullmatch(rest)

@@ -4,7 +4,7 @@ Every touch of an internal of DSPy is in this room, and is listed at the top of 
 """
 
 from fieldstream.tap.answers import Answer, element_type
-from fieldstream.tap.calls import ABANDONED, Call
+from fieldstream.tap.calls import Call
 from fieldstream.tap.cancel import RunCancelled
 from fieldstream.tap.current import current_tap, tapped
 from fieldstream.tap.install import install
@@ -15,7 +15,6 @@ from fieldstream.tap.threads import as_anyio_worker, background_loop, threads
 from fieldstream.tap.values import failure, field_kind, to_json
 
 __all__ = [
-    "ABANDONED",
     "Answer",
     "Call",
     "Names",

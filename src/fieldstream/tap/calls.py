@@ -173,14 +173,18 @@ class Recorder:
                 self.sink.flush()
 
     def end(
-        self, outcome: Outcome, *, error: Failure | None = None, unfinished: Failure = ABANDONED, **members: Any
+        self, outcome: Outcome, *, error: Failure | None = None, unfinished: Failure | None = None, **members: Any
     ) -> bool:
-        """The closing event, after everything still open was closed, as ``unfinished``. ``False``: it was said before."""
+        """The closing event, after everything still open was closed. ``False``: it was said before.
+
+        Calls that are open are told as ``unfinished``; else by a cancel as its ``error``, and otherwise as abandoned.
+        """
         with self.lock:
             if self.ended:
                 return False
+            reason = unfinished or (error if outcome == "cancelled" else None) or ABANDONED
             for call in tuple(self._roots.values()):
-                self._close(call, unfinished, {}, unfinished)
+                self._close(call, reason, {}, reason)
             self._record(RunEnded, outcome=outcome, error=error, **members)
             self.ended = True
             self.sink.flush()
