@@ -10,14 +10,20 @@ from typing import Any, Literal, cast
 
 import dspy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 import fieldstream
 from fieldstream import UnknownFieldError
+from fieldstream._elements import ElementAssembler
+from fieldstream._fields import FieldName
+from fieldstream.events import FieldDelta, FieldStarted
 from fieldstream.simulator import Answer, Provider, simulate
 from tests.support.leftovers import no_threads_left
 from tests.support.reading import Gated, chat, cut
 from tests.support.sameness import HAS_ENGINES
+from tests.test_attempts import Choosing, Program, Run, Sequence, Writing
 
 
 @pytest.fixture
@@ -362,6 +368,59 @@ async def test_the_elements_of_the_attempt_that_was_chosen(provider: Provider) -
     async with fieldstream.stream(best, question="?") as run:
         seen = [element async for element in run.elements("items")]
     assert seen == run.result["items"] == ["b", "c"]
+
+
+LETTERS = st.lists(st.sampled_from("abc"), max_size=2)
+PROGRAMS: st.SearchStrategy[Program] = st.recursive(
+    st.builds(Writing, LETTERS),
+    lambda below: (
+        st.builds(Sequence, st.lists(below, max_size=3))
+        | st.lists(below, min_size=1, max_size=3).flatmap(
+            lambda attempts: st.builds(
+                Choosing,
+                st.just(attempts),
+                st.none() | st.integers(0, len(attempts) - 1),
+                st.just(value=False),
+            )
+        )
+    ),
+    max_leaves=10,
+)
+
+
+class Made:
+    """What a predictor's call came to; it stands for a ``tap.Answer``."""
+
+    def __init__(self, items: list[str]) -> None:
+        self.items = items
+
+    def value(self, field: str) -> list[str]:
+        return self.items
+
+
+def stays(program: Program) -> list[str]:
+    """The elements of all that was not discarded."""
+    match program:
+        case Writing(pieces):
+            return pieces
+        case Sequence(parts):
+            return [element for part in parts for element in stays(part)]
+        case Choosing(attempts, chosen):
+            return stays(attempts[chosen]) if chosen is not None else []
+
+
+@given(PROGRAMS)
+def test_what_was_discarded_has_no_elements(program: Program) -> None:
+    events = list(Run().events(program))
+    written: dict[str, list[str]] = {}
+    for event in events:
+        if isinstance(event, FieldStarted):
+            written[event.call] = []
+        elif isinstance(event, FieldDelta):
+            written[event.call].append(event.text or "")
+    answers = cast("dict[str, Any]", {call: Made(items) for call, items in written.items()})
+    assembler = ElementAssembler(FieldName("p", "answer"), answers)
+    assert [element for event in events for element in assembler.feed([event])] == stays(program)
 
 
 # Words for mistakes
