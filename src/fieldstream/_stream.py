@@ -120,7 +120,8 @@ class Run(_Reading):
         ``interval`` is the least time between two, in seconds. The last value of a call is the very object that its
         prediction holds, where that is of the kind that was asked for.
 
-        The value is read-only and live: it grows further. Take a copy to keep it. Raises as ``text`` does.
+        The value is read-only and live: it grows further. Take a copy to keep it. Of several attempts
+        (``dspy.BestOfN``) the last value is the chosen one's. Raises as ``text`` does, and for an interval below 0.
         """
         return Values(self._entries(), self._value_assembler(field, typed=typed), self._raise_error, interval)
 
@@ -128,7 +129,9 @@ class Run(_Reading):
         """Each element of a list field, once, as soon as it is whole, validated into its type.
 
         An element that was given stays given, also if the LM is asked again: what follows is what comes after it. At a
-        call's end those come that were not given yet. Raises as ``text`` does, and for a field that is no list.
+        call's end those come that were not given yet, as the very objects that its prediction holds. Of several
+        attempts (``dspy.BestOfN``) only the chosen one's come, when it is chosen. An element's validators run for it
+        alone. Raises as ``text`` does, and for a field that is no list.
         """
         return Pieces(self._entries(), self._element_assembler(field), self._raise_error)
 
@@ -178,7 +181,8 @@ class SyncRun(_Reading):
         ``interval`` is the least time between two, in seconds. The last value of a call is the very object that its
         prediction holds, where that is of the kind that was asked for.
 
-        The value is read-only and live: it grows further. Take a copy to keep it. Raises as ``text`` does.
+        The value is read-only and live: it grows further. Take a copy to keep it. Of several attempts
+        (``dspy.BestOfN``) the last value is the chosen one's. Raises as ``text`` does, and for an interval below 0.
         """
         assembler = self._value_assembler(field, typed=typed)
         values = ValuesBlocking(self._entries(), assembler, self._raise_error, interval)
@@ -189,7 +193,9 @@ class SyncRun(_Reading):
         """Each element of a list field, once, as soon as it is whole, validated into its type.
 
         An element that was given stays given, also if the LM is asked again: what follows is what comes after it. At a
-        call's end those come that were not given yet. Raises as ``text`` does, and for a field that is no list.
+        call's end those come that were not given yet, as the very objects that its prediction holds. Of several
+        attempts (``dspy.BestOfN``) only the chosen one's come, when it is chosen. An element's validators run for it
+        alone. Raises as ``text`` does, and for a field that is no list.
         """
         elements = PiecesBlocking(self._entries(), self._element_assembler(field), self._raise_error)
         self._execution.release()
