@@ -3,6 +3,7 @@
 import datetime
 import enum
 import json
+import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 from xml.sax.saxutils import escape, quoteattr
@@ -194,6 +195,14 @@ def word(signature: Any, text: str) -> Any:
     return UNSET if value == ABSENT else to_json(value)
 
 
+def is_well_formed(text: str) -> bool:
+    try:
+        ET.fromstring(f"<root>{text}</root>")
+    except (ET.ParseError, UnicodeEncodeError):
+        return False
+    return True
+
+
 class Reading:
     """What a reader has of the one field."""
 
@@ -247,6 +256,8 @@ def check(annotation: Any, text: str, splits: Iterable[list[str]], *, clean: boo
     first: Reading | None = None
     for chunks in splits:
         reading = Reading(signature, chunks)
+        if not is_well_formed(text):  # How much of it Expat reads before it refuses the whole, depends on the split.
+            continue
         first = first or reading
         assert reading.value == first.value, chunks
         assert reading.completed == first.completed, chunks
