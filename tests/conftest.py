@@ -59,14 +59,14 @@ def _dspy_forgets(_dspy_without_disk_cache: None) -> Iterator[None]:
 
 
 # LiteLLM asks Pydantic in ways that Pydantic warns of; it leaves to the collector a coroutine whose call is cancelled,
-# and its clients and their connections when their loop has ended. Before 3.4 all of DSPy's calls are LiteLLM's.
+# and its clients, loops and connections when they are done. Before 3.4 all of DSPy's calls are LiteLLM's.
 _WARNINGS_OF_LITELLM = (
     "ignore:Accessing the 'model_computed_fields':DeprecationWarning",
     "ignore:Accessing the 'model_fields':DeprecationWarning",
     "ignore:Item .* on TypedDict:UserWarning",
     "ignore:coroutine 'OpenAIChatCompletion.(async_streaming|acompletion)' was never awaited:RuntimeWarning",
     "ignore:Unclosed (client session|connector) <aiohttp:ResourceWarning",
-    "ignore:unclosed (<socket.socket|transport <_SelectorSocketTransport):ResourceWarning",
+    "ignore:unclosed (<socket.socket|transport <_SelectorSocketTransport|event loop):ResourceWarning",
 )
 
 
