@@ -142,6 +142,21 @@ def test_an_element_comes_as_soon_as_it_is_whole_in_a_thread(provider: Provider)
     assert run.outcome == "completed"
 
 
+@pytest.mark.dspy(">=3.4")
+async def test_an_element_in_xml(provider: Provider) -> None:
+    gated = Gated("<items><item>1</item>", "<item>2", "</item>", "</items>")
+    provider.script(gated.answer)
+    with dspy.context(adapter=dspy.XMLAdapter()):
+        async with fieldstream.stream(predictor(list[int]), question="?") as run:
+            reader = run.elements("items")
+            gated.let()
+            assert await asyncio.wait_for(anext(reader), 10) == 1
+            gated.let(2)
+            assert await asyncio.wait_for(anext(reader), 10) == 2
+            gated.finish()
+            assert [element async for element in reader] == []
+
+
 # What happens in between
 
 
@@ -360,6 +375,34 @@ async def test_a_field_named_by_its_path(provider: Provider) -> None:
     async with fieldstream.stream(Two(), question="?") as run:
         assert [element async for element in run.elements("one/items")] == ["a", "c"]
         assert [element async for element in run.elements("two/items")] == ["b"]
+
+
+async def test_a_module_that_is_there_twice(provider: Provider) -> None:
+    class Twice(dspy.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one = self.other = predictor(list[str])
+
+        def forward(self, question: str) -> Any:
+            self.one(question=question)
+            return self.other(question=question)
+
+    provider.script(a_list("a"), a_list("b"))
+    assert (await read(Twice()))[0] == ["a", "b"]
+
+
+async def test_an_agent(provider: Provider) -> None:
+    def search(q: str) -> str:
+        return q
+
+    provider.script(
+        chat(next_thought="Look.", next_tool_name="search", next_tool_args='{"q": "a"}'),
+        chat(next_thought="Enough.", next_tool_name="finish", next_tool_args="{}"),
+        chat(reasoning="So.", items="[1, 2]"),
+    )
+    async with fieldstream.stream(dspy.ReAct(predictor(list[int]).signature, tools=[search]), question="?") as run:
+        assert [element async for element in run.elements("items")] == [1, 2]
+        assert [value async for value in run.values("react/next_tool_args")][-1] == {}
 
 
 async def test_the_elements_of_the_attempt_that_was_chosen(provider: Provider) -> None:
