@@ -400,7 +400,9 @@ async def test_an_agent(provider: Provider) -> None:
         chat(next_thought="Enough.", next_tool_name="finish", next_tool_args="{}"),
         chat(reasoning="So.", items="[1, 2]"),
     )
-    async with fieldstream.stream(dspy.ReAct(predictor(list[int]).signature, tools=[search]), question="?") as run:
+    async with fieldstream.stream(
+        dspy.ReAct(cast("Any", predictor(list[int]).signature), tools=[search]), question="?"
+    ) as run:
         assert [element async for element in run.elements("items")] == [1, 2]
         assert [value async for value in run.values("react/next_tool_args")][-1] == {}
 
