@@ -31,6 +31,12 @@ def test_retries_sleep_by_the_time_of_their_module(name: str, sleeper: str) -> N
     assert "time.sleep(" in inspect.getsource(getattr(module, sleeper)), message
 
 
+def test_thoughts_are_parted_from_an_answer() -> None:
+    module = import_module("litellm.litellm_core_utils.prompt_templates.common_utils")
+    parted = module._parse_content_for_reasoning("<think>So.</think>\nBlue.")
+    assert parted == ("So.", "\nBlue."), "look at _take_thoughts_out in tap/litellm.py"
+
+
 @pytest.mark.filterwarnings("ignore:Accessing the 'model:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:Item .* on TypedDict:UserWarning")
 @pytest.mark.parametrize("cut", [False, True])

@@ -48,6 +48,11 @@ def test_litellm_with_reasoning(way: Way) -> None:
     same(way, qa, [Answer(SKY, reasoning="First I think about it.")], lm=LITELLM)
 
 
+@pytest.mark.parametrize("tag", ["think", "thinking"])
+def test_litellm_parts_thoughts_from_a_whole_answer(way: Way, tag: str) -> None:
+    same(way, qa, [f"<{tag}>First I think about it.</{tag}>\n{SKY}"], lm=LITELLM)
+
+
 @pytest.mark.parametrize("after", [0, 3, 9])
 def test_litellm_drops(way: Way, after: int) -> None:
     run = same(way, qa, [SKY], provider={"drop": after, "fault_times": 1}, lm=LITELLM)

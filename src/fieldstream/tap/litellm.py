@@ -8,7 +8,8 @@ part of a cache's keys), ``litellm_text_completion`` and ``litellm_responses_com
 ends their wait), ``_get_litellm`` and ``_add_dspy_identifier_to_headers``. Touches of LiteLLM:
 ``stream_chunk_builder``; of its stream ``received_finish_reason``, which stays empty where the provider's stream was
 cut off, and ``chunks``, of which one has the usage as the provider reports it; ``completion_with_retries`` and
-``acompletion_with_retries``, by which it retries (before 3.4: since then DSPy does, and asks LiteLLM for no retries).
+``acompletion_with_retries``, by which it retries (before 3.4: since then DSPy does, and asks LiteLLM for no retries);
+``_parse_content_for_reasoning`` of its ``prompt_templates.common_utils``, by which it parts thoughts from an answer.
 Between retries it sleeps by the ``time`` of ``tenacity.nap``, and OpenAI's client by that of ``openai._base_client``.
 """
 
@@ -69,6 +70,16 @@ def _litellm() -> Any:
     return litellm
 
 
+def _take_thoughts_out(message: Any) -> None:
+    """Make reasoning of what is in ``<think>``, as LiteLLM does with a whole answer, but not with a stream."""
+    module = import_module("litellm.litellm_core_utils.prompt_templates.common_utils")
+    split = getattr(module, "_parse_content_for_reasoning", None)
+    if split is not None:
+        reasoning, content = split(message.content)
+        if reasoning is not None:
+            message.reasoning_content, message.content = reasoning, content
+
+
 @contextmanager
 def _interruptible(tap: Tap) -> Generator[None]:
     """What this thread waits for in this block ends with a cancel."""
@@ -116,6 +127,8 @@ class _Report:
         message = response.choices[0].message
         if message.tool_calls and not message.content:
             message.content = None
+        if message.content and not getattr(message, "reasoning_content", None):
+            _take_thoughts_out(message)
         return response
 
 
