@@ -43,9 +43,9 @@ class Typed:
     """A type, the values that it has, and whether code of its author's stands between a text and a value."""
 
     name: str
-    annotation: Any
-    values: st.SearchStrategy[Any]
-    own: bool = False
+    annotation: Any = dataclasses.field(repr=False)
+    values: st.SearchStrategy[Any] = dataclasses.field(repr=False)
+    own: bool = dataclasses.field(default=False, repr=False)
 
     def __repr__(self) -> str:
         return self.name
