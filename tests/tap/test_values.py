@@ -81,3 +81,20 @@ def test_a_tools_iterator_is_left_to_its_caller() -> None:
 
     with fieldstream.stream(program) as run:
         assert run.wait() == "ab"
+
+
+class Shelf(BaseModel):
+    name: str
+    books: dict[str, Any]
+
+
+@pytest.mark.parametrize(
+    ("value", "json"),
+    [
+        ({"\ud83d": [1, {"b": 2}]}, {"\ud83d": [1, {"b": 2}]}),
+        ([{"\ud83d": 1}, 2], [{"\ud83d": 1}, 2]),
+        (Shelf(name="a", books={"b": {"\ud83d": 1}}), {"name": "a", "books": {"b": {"\ud83d": 1}}}),
+    ],
+)
+def test_half_a_surrogate_pair_as_a_key_costs_nothing_else(value: Any, json: Any) -> None:
+    assert to_json(value) == json

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 import dspy
+from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from fieldstream.events import Failure, FieldKind
@@ -18,8 +19,24 @@ def to_json(value: Any) -> Any:
     """The value as Pydantic's ``mode="json"`` gives it; what Pydantic does not know, as its ``str``."""
     try:
         return to_jsonable_python(_unread(value), by_alias=False, fallback=_words, serialize_unknown=True)
+    except UnicodeEncodeError:
+        return _by_parts(value)
     except Exception:  # An object may fail in any way when it is looked at; watching must not fail with it.
         return _words(value)
+
+
+def _by_parts(value: Any) -> Any:
+    """A value in which half a surrogate pair is (a part of) a key, which Pydantic cannot tell."""
+    try:
+        if isinstance(value, BaseModel):
+            return {name: to_json(member) for name, member in value}
+        if isinstance(value, Mapping):
+            return {str(key): to_json(member) for key, member in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [to_json(member) for member in value]
+    except Exception:
+        pass
+    return _words(value)
 
 
 def _unread(value: Any) -> Any:
