@@ -3,6 +3,7 @@
 import pytest
 
 from fieldstream.fields.changes import Appended, Change, Closed, Fields, Opened, Withdrawn, Written
+from fieldstream.fields.json import JsonParser
 from fieldstream.fields.repaired import RepairedParser
 from tests.fields.helpers import cpu_ratio, replay
 
@@ -78,3 +79,17 @@ def test_feeding_a_finished_parser_is_an_error() -> None:
     assert parser.finish() == []
     with pytest.raises(RuntimeError, match="make a new parser"):
         parser.feed("x")
+
+
+@pytest.mark.parametrize("size", [1, 3, 20])
+def test_a_damaged_value_is_told_to_its_end_and_nothing_behind_it(size: int) -> None:
+    literal = "{'items': ['a b', \"c}\"], 'n': True, /* so */ m: [1, 2,],}"
+    text = f'{{"answer": "before", "items": {literal}, "note": "behind"}}'
+    parser = JsonParser({"answer": "text", "items": "data", "note": "text"})
+    changes = [
+        change for at in range(0, len(text), size) for change in parser.feed(text[at : at + size])
+    ] + parser.finish()
+    assert "".join(change.text for change in changes if isinstance(change, Written)) == literal
+    assert "".join(change.text for change in changes if isinstance(change, Appended)) == "before"
+    assert Closed("items") not in changes, "what it means is not known"
+    assert parser.lost

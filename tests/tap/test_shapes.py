@@ -95,6 +95,8 @@ def test_what_is_shown_grows_to_what_parse_says(data: st.DataObject) -> None:
     value = data.draw(typed.values)
     adapter = data.draw(st.sampled_from((CHAT, JSON)))
     text = answer(adapter, trees.written(trees.tree_of(value), data.draw(trees.strict_styles)))
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        reject()  # As a key, half a character makes words of the whole value.
     try:
         same = identical(to_json(adapter.parse(signature_of(typed.annotation), text)["x"]), to_json(value))
     except Exception:  # There are values that their own types refuse.

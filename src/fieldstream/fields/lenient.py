@@ -150,8 +150,8 @@ class LenientTokenizer:
         """Whether nothing more can be told."""
         return self.state == "lost"
 
-    def feed(self, text: str) -> None:
-        """Read on."""
+    def feed(self, text: str) -> int:
+        """Read on. Gives how many of the characters follow the value, and were not read."""
         if self._held:
             text = self._held + text
             self._held = ""
@@ -175,9 +175,10 @@ class LenientTokenizer:
                 case "paren":
                     at = self._read_paren(text, at)
                 case "over" | "lost":
-                    return
+                    return len(text) - at
                 case _:
                     at = self._read_structure(text, at)
+        return 0
 
     def finish(self) -> None:
         """The text is over: what is open ends as it does for ``json_repair``. More calls do nothing."""

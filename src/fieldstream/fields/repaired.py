@@ -13,8 +13,8 @@ Once a text needs repair, strings with escapes are read by other rules than JSON
 surrogates stays half a pair, ``\/`` and ``\f`` stay as they are, and whitespace that ends in a line break is dropped.
 
 It gives up where a string may end at a quote within it, where a member's comma is missing, where a string with escapes
-has what may be taken for a member, an object or a list, and in ``#`` comments. Of a nested value of a data field that is
-damaged itself the literal text is still told, to the end that a lenient tokenizer finds; what follows is not.
+has what may be taken for a member, an object or a list, and in ``#`` comments. Of a data field's nested value that is
+itself damaged the literal text is told to its end, as a lenient tokenizer finds it; what follows it is not.
 """
 
 import io
