@@ -34,7 +34,11 @@ class Assigned(msgspec.Struct, frozen=True):
 
 
 class Completed(msgspec.Struct, frozen=True, gc=False):
-    """What is at ``path`` in the value of a ``data`` field is whole: the value itself with ``()``."""
+    """What is at ``path`` in the value of a ``data`` field is whole: the value itself with ``()``.
+
+    The value itself is then what ``parse`` will make of it. To what is within it something may still come that its
+    author computes of it.
+    """
 
     field: str
     path: Path = ()

@@ -7,7 +7,13 @@
 
 They are to streaming what BAML's attributes ``@stream.done``, ``@stream.not_null`` and ``@stream.with_state`` are. They
 change nothing of how a value is validated, and may also stand on a signature's own field. Class or instance, ``Done``
-and ``Done()`` mean the same.
+and ``Done()`` mean the same. A mark on one of several types (``Annotated[X, Done] | None``) is one on all.
+
+A prompt is the same with marks and without them, but for one place: within the type of a signature's own field, as in
+``list[Annotated[str, Done]]``, DSPy writes ``Annotated`` into the prompt. Mark such a field as a whole, or a model's.
+
+What is ``Done`` appears at once, with what is marked in it. What is ``NotNull`` and never comes, or is ``null``, is waited
+for no longer than to the end of the object.
 """
 
 from collections.abc import Callable, Iterable
