@@ -160,7 +160,7 @@ def impossible() -> FieldParser:
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: Failing(0), lambda: Failing(2), lambda: Failing(9), Rambling, impossible], ids=str
+    "make", [lambda: Failing(0), lambda: Failing(2), lambda: Failing(9), Rambling, impossible], ids=range(5)
 )
 def test_a_parser_that_fails_breaks_nothing(make: NewParser, caplog: pytest.LogCaptureFixture) -> None:
     scene = Scene()

@@ -12,8 +12,8 @@ and ``Done()`` mean the same. A mark on one of several types (``Annotated[X, Don
 A prompt is the same with marks and without them, but for one place: within the type of a signature's own field, as in
 ``list[Annotated[str, Done]]``, DSPy writes ``Annotated`` into the prompt. Mark such a field as a whole, or a model's.
 
-What is ``Done`` appears at once, with what is marked in it. What is ``NotNull`` and never comes, or is ``null``, is waited
-for no longer than to the end of the object.
+What is ``Done`` appears at once, with what is marked in it. What is ``NotNull`` and never comes, or is ``null``, is
+waited for no longer than to the end of the object.
 """
 
 from collections.abc import Callable, Iterable
