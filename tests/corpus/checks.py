@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import dspy
+from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from fieldstream.events import UNSET, CallEnded, Event, FieldDelta, FieldReset, FieldStarted, RunEnded
@@ -108,6 +109,13 @@ def as_json(value: Any) -> Any:
         return str(value)
     try:
         return to_jsonable_python(value, by_alias=False, fallback=str, serialize_unknown=True)
+    except UnicodeEncodeError:  # Pydantic does not write a key that is a lone surrogate.
+        if isinstance(value, BaseModel):
+            return {name: as_json(member) for name, member in value}
+        if isinstance(value, dict):
+            keys = (key if isinstance(key, str) else next(iter(to_jsonable_python({key: None}))) for key in value)
+            return dict(zip(keys, map(as_json, value.values()), strict=True))
+        return [as_json(item) for item in value] if isinstance(value, list | tuple) else str(value)
     except Exception:  # As Pydantic fails with whatever an author's code raises.
         return str(value)
 
