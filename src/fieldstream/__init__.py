@@ -12,16 +12,16 @@ if TYPE_CHECKING:
         RunNotEndedError,
         UnknownFieldError,
     )
-    from fieldstream._install import install, uninstall
     from fieldstream._limits import set_thread_limit
-    from fieldstream._listener import StreamListener
     from fieldstream._messages import StatusMessage, StatusMessageProvider, StreamResponse
-    from fieldstream._partial import Stateful
-    from fieldstream._responses import apply_sync_streaming, streaming_response
     from fieldstream._stream import Run, Stream, Streamer, SyncRun, stream
-    from fieldstream._streamify import streamify
-    from fieldstream._text import Text
-    from fieldstream.fields.markers import Done, NotNull, WithState
+    from fieldstream._streamify.install import install, uninstall
+    from fieldstream._streamify.listener import StreamListener
+    from fieldstream._streamify.responses import apply_sync_streaming, streaming_response
+    from fieldstream._streamify.wrapper import streamify
+    from fieldstream.fields.values.markers import Done, NotNull, WithState
+    from fieldstream.readers.partial import Stateful
+    from fieldstream.readers.text import Text
     from fieldstream.simulator import simulate
     from fieldstream.tap.adapters import register_parser
     from fieldstream.transforms import Guard, Redact, Smooth, Transform
@@ -29,38 +29,38 @@ if TYPE_CHECKING:
 # Where each public name lives. They are imported when they are first used: importing DSPy takes a second, and not
 # everything here needs it.
 _HOMES = {
-    "Done": "fields.markers",
+    "Done": "fields.values.markers",
     "FieldstreamError": "_errors",
     "Guard": "transforms",
     "MissingExtraError": "_errors",
-    "NotNull": "fields.markers",
+    "NotNull": "fields.values.markers",
     "Redact": "transforms",
     "Run": "_stream",
     "RunCancelledError": "_errors",
     "RunNotEndedError": "_errors",
     "Smooth": "transforms",
-    "Stateful": "_partial",
+    "Stateful": "readers.partial",
     "StatusMessage": "_messages",
     "StatusMessageProvider": "_messages",
     "Stream": "_stream",
-    "StreamListener": "_listener",
+    "StreamListener": "_streamify.listener",
     "StreamResponse": "_messages",
     "Streamer": "_stream",
     "SyncRun": "_stream",
-    "Text": "_text",
+    "Text": "readers.text",
     "Transform": "transforms",
     "UnknownFieldError": "_errors",
-    "WithState": "fields.markers",
-    "apply_sync_streaming": "_responses",
+    "WithState": "fields.values.markers",
+    "apply_sync_streaming": "_streamify.responses",
     "emit": "_emit",
-    "install": "_install",
+    "install": "_streamify.install",
     "register_parser": "tap.adapters",
     "set_thread_limit": "_limits",
     "simulate": "simulator",
     "stream": "_stream",
-    "streamify": "_streamify",
-    "streaming_response": "_responses",
-    "uninstall": "_install",
+    "streamify": "_streamify.wrapper",
+    "streaming_response": "_streamify.responses",
+    "uninstall": "_streamify.install",
 }
 
 __all__ = [

@@ -4,16 +4,16 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from fieldstream._elements import ElementAssembler
 from fieldstream._fields import FieldName, find_field, find_list
 from fieldstream._messages import StatusMessageProvider
-from fieldstream._readers import Pieces, PiecesBlocking, Values, ValuesBlocking
 from fieldstream._run import Execution, Launch, Mode
-from fieldstream._text import Text, TextAssembler
-from fieldstream._transformed import TransformedCursor, Watch
-from fieldstream._values import ValueAssembler
 from fieldstream.events import Event, Outcome
 from fieldstream.log import CompletionCursor, Cursor, Entry, Follower, MemoryLog
+from fieldstream.readers.elements import ElementAssembler
+from fieldstream.readers.iterators import Pieces, PiecesBlocking, Values, ValuesBlocking
+from fieldstream.readers.text import Text, TextAssembler
+from fieldstream.readers.transformed import TransformedCursor, Watch
+from fieldstream.readers.values import ValueAssembler
 from fieldstream.transforms import Transform
 
 

@@ -8,7 +8,17 @@ from typing import Any
 import dspy
 from dspy.utils.exceptions import AdapterParseError
 
-from fieldstream.fields.changes import Appended, Change, Closed, FieldParser, Opened, Withdrawn, Written
+from fieldstream.fields.changes import (
+    Appended,
+    Assigned,
+    Change,
+    Closed,
+    Completed,
+    FieldParser,
+    Opened,
+    Withdrawn,
+    Written,
+)
 
 
 class Replay:
@@ -40,6 +50,8 @@ class Replay:
                     assert name in self.values, f"{name} was not opened"
                     assert name not in self.closed, f"{name} was closed twice"
                     self.closed.add(name)
+                case Assigned() | Completed():
+                    raise AssertionError("a format's parser tells literal text, and no values")
 
 
 def replay(parser: FieldParser, chunks: Iterable[str]) -> Replay:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldstream.events import Path
-from fieldstream.terminal.json_text import JsonText
 from fieldstream.fields import Draft
+from fieldstream.terminal.json_text import JsonText
 
 Step = tuple[Path, str | None, Any]
 

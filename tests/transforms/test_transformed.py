@@ -14,9 +14,9 @@ import pytest
 
 import fieldstream
 from fieldstream import Guard, Redact, RunCancelledError, Smooth, Streamer
-from fieldstream._transformed import TransformedCursor
 from fieldstream.events import CallEnded, Custom, Event, Failure, FieldDelta, RunEnded
 from fieldstream.log import MemoryLog
+from fieldstream.readers.transformed import TransformedCursor
 from fieldstream.simulator import Answer, Provider, simulate
 from fieldstream.transforms import Draft
 from tests.support.leftovers import DEADLINE, no_requests_left, no_tasks_left, no_threads_left, read_all

@@ -1,6 +1,5 @@
 """Reading an LM's answer as it comes: one incremental parser for each adapter's format."""
 
-from fieldstream.fields.calls import CallsParser
 from fieldstream.fields.changes import (
     Appended,
     Assigned,
@@ -14,13 +13,14 @@ from fieldstream.fields.changes import (
     Written,
 )
 from fieldstream.fields.chat import ChatParser
-from fieldstream.fields.code import CodeParser
-from fieldstream.fields.draft import Draft, alike, corrections, value_at
-from fieldstream.fields.json import JsonParser
-from fieldstream.fields.native import NativeFields, NativeReader
-from fieldstream.fields.shapes import Choice, Items, Later, Members, Plain, Scalar, Shape, Slot, Text
-from fieldstream.fields.structured import StructuredParser
-from fieldstream.fields.xml import XmlParser
+from fieldstream.fields.json.parser import JsonParser
+from fieldstream.fields.types.calls import CallsParser
+from fieldstream.fields.types.code import CodeParser
+from fieldstream.fields.types.native import NativeFields, NativeReader
+from fieldstream.fields.values.draft import Draft, alike, corrections, value_at
+from fieldstream.fields.values.shapes import Choice, Items, Later, Members, Plain, Scalar, Shape, Slot, Text
+from fieldstream.fields.values.structured import StructuredParser
+from fieldstream.fields.xml.parser import XmlParser
 
 __all__ = [
     "Appended",

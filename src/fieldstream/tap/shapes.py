@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, cast, get_args, get_origin
 from pydantic import TypeAdapter
 
 from fieldstream.fields import Choice, Items, Later, Members, Plain, Scalar, Shape, Slot, Text
-from fieldstream.fields.markers import marks_among
+from fieldstream.fields.values.markers import marks_among
 from fieldstream.tap.internals import do_without
 from fieldstream.tap.schemas import Builder, Node
 from fieldstream.tap.values import to_json

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from pydantic import TypeAdapter
 
 from fieldstream.fields import Later, Slot
-from fieldstream.fields.xml_plans import Plan, plans_of
+from fieldstream.fields.xml.plans import Plan, plans_of
 from fieldstream.tap.shapes import slots_of
 from fieldstream.tap.values import field_kind
 

@@ -1,0 +1,1 @@
+"""DSPy's streaming interface, on top of the run."""

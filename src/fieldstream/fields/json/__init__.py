@@ -1,0 +1,1 @@
+"""The JSON format: of an answer, and what models write in its place."""

@@ -1,0 +1,1 @@
+"""JSON as tolerant as DSPy's own parsing reads it."""

@@ -1,0 +1,1 @@
+"""Fields of DSPy's own types, which have formats of their own."""

@@ -1,0 +1,1 @@
+"""The XML format, and values in it."""
