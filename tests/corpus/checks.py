@@ -7,9 +7,10 @@ import dspy
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from fieldstream.events import UNSET, CallEnded, Event, FieldDelta, FieldReset, FieldStarted, RunEnded
+from fieldstream.events import UNSET, CallEnded, Custom, Event, FieldDelta, FieldReset, FieldStarted, RunEnded
 from tests.corpus.case import Case
 from tests.corpus.client import Client
+from tests.corpus.lms import LAST
 from tests.corpus.running import Outcome
 from tests.support.order import check_order
 
@@ -94,11 +95,13 @@ def check_growth(events: list[Event], final: Mapping[str, Any]) -> None:
         )
 
 
-def early(events: list[Event], final: Mapping[str, Any], mark: str) -> tuple[int, int]:
-    """How many structured values there are, and of how many something was shown before the mark."""
+def early(streamed: Outcome, final: Mapping[str, Any]) -> tuple[int, int]:
+    """How many structured values there are, and of how many something was shown before their answer's last chunk."""
+    events = streamed.events
     data = {event.field for event in events if isinstance(event, FieldStarted) and event.kind == "data"}
     structured = {name for name in data if isinstance(final[name], list | dict) and final[name]}
-    marked = max((event.seq for event in events if getattr(event, "name", None) == mark), default=-1)
+    marks = [event for event in events if isinstance(event, Custom) and event.name == LAST]
+    marked = next((mark.seq for mark in marks if mark.value == streamed.asked), -1)
     shown = {event.field for event in events if isinstance(event, FieldDelta) and event.seq < marked}
     return (len(structured), len(structured & shown)) if marked >= 0 else (0, 0)
 

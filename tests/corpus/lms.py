@@ -15,7 +15,9 @@ from fieldstream.simulator import Answer, Provider
 from tests.support.sameness import HAS_ENGINES
 
 LAST = "last chunk"
-"""The name of what an engine says in the run before an answer's last chunk, where there are others before it."""
+"""The name of what an engine says in the run before an answer's last chunk, where there are others before it: which
+answer that is, counted from 1.
+"""
 
 
 class Script:
@@ -53,7 +55,7 @@ class _Engine:
         chunks = self._script.next()
         for index, chunk in enumerate(chunks):
             if 0 < index == len(chunks) - 1:
-                fieldstream.emit(None, name=LAST)
+                fieldstream.emit(self._script.asked, name=LAST)
             yield lm15.StreamDeltaEvent(delta=lm15.TextDelta(text=chunk, part_index=0))
         yield lm15.StreamEndEvent(finish_reason="stop", usage=_usage())
 
