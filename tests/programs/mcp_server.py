@@ -1,7 +1,5 @@
 """An MCP server over stdio, with tools about the weather. Run it as a script."""
 
-# pyright: reportMissingImports=false, reportUntypedFunctionDecorator=false
-
 from mcp.server import MCPServer
 
 server = MCPServer("weather")

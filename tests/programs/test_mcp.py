@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import dspy
+import mcp
 import pytest
 from dspy.utils.callback import BaseCallback
 
+from tests.programs.mcp_server import server as in_process
 from tests.programs.tree import tree
 from tests.support.sameness import LITELLM_WARNS, WAYS, Way, chat, same
-
-mcp: Any = pytest.importorskip("mcp")
-
-from tests.programs.mcp_server import server as in_process  # noqa: E402 (where there is no MCP, there is no server)
 
 pytestmark = LITELLM_WARNS
 

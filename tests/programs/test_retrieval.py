@@ -10,13 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import dspy
+import numpy as np
 import pytest
 from dspy.retrievers import Embeddings
 
 from tests.programs.tree import tree
 from tests.support.sameness import LITELLM_WARNS, WAYS, Streamed, Way, chat, same
-
-numpy: Any = pytest.importorskip("numpy")
 
 pytestmark = [pytest.mark.parametrize("way", WAYS), *LITELLM_WARNS]
 
@@ -26,7 +25,7 @@ SKY = chat(answer="Because of the air.")
 
 def letters(texts: list[str]) -> Any:
     """A vector for each text: how often it has some letters."""
-    return numpy.array([[text.count(letter) + 0.1 for letter in "skygr"] for text in texts], dtype=numpy.float32)
+    return np.array([[text.count(letter) + 0.1 for letter in "skygr"] for text in texts], dtype=np.float32)
 
 
 @pytest.fixture
