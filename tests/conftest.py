@@ -65,12 +65,13 @@ _WARNINGS_OF_LITELLM = (
     "ignore:Accessing the 'model_fields':DeprecationWarning",
     "ignore:Item .* on TypedDict:UserWarning",
     "ignore:coroutine 'OpenAIChatCompletion.(async_streaming|acompletion)' was never awaited:RuntimeWarning",
-    "ignore:Unclosed (client session|connector) <aiohttp:ResourceWarning",
     "ignore:unclosed (<socket.socket|transport <_SelectorSocketTransport|event loop):ResourceWarning",
 )
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # LiteLLM's alone, which are collected in whatever test comes next.
+    config.addinivalue_line("filterwarnings", "ignore:Unclosed (client session|connector) <aiohttp:ResourceWarning")
     if dspy_fits("<3.4"):
         for warning in _WARNINGS_OF_LITELLM:
             config.addinivalue_line("filterwarnings", warning)

@@ -1,6 +1,7 @@
 """P4: every run ends once. Whoever cancels or leaves gets control back at once, and nothing goes on behind them."""
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -234,7 +235,6 @@ def test_in_mid_stream(way: Way, engine: str, how: str, provider: Provider) -> N
     assert len(provider.requests) == 1
 
 
-@pytest.mark.filterwarnings("ignore:Unclosed (client session|connector) <aiohttp:ResourceWarning")  # LiteLLM's
 @pytest.mark.filterwarnings("ignore:unclosed (<socket.socket|transport <_SelectorSocketTransport):ResourceWarning")
 @pytest.mark.parametrize("options", [{"model_type": "text"}, {"n": 2}, {"model_type": "text", "num_retries": 3}])
 @ways
@@ -244,6 +244,7 @@ def test_before_an_answer_that_comes_whole(way: Way, options: dict[str, Any], pr
         leave(way, qa(), asked(provider))
     assert provider.requests[0].disconnected.wait(DEADLINE)
     assert len(provider.requests) == 1
+    gc.collect()  # LiteLLM leaves its connections to the collector: here, where its warnings are not heard.
 
 
 @ways
