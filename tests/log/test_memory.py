@@ -15,16 +15,21 @@ from fieldstream.log import MemoryLog
 
 BLOCK = 512
 
-# The steps of a writer: an event of its own, or a piece of one of three texts.
+# The steps of a writer: an event of its own, or a piece of one of four texts.
 pieces = st.text(max_size=6)
 steps = st.lists(
-    st.tuples(st.just("status"), st.text(max_size=3)) | st.tuples(st.sampled_from("abc"), pieces), max_size=60
+    st.tuples(st.just("status"), st.text(max_size=3)) | st.tuples(st.sampled_from("abcd"), pieces), max_size=60
 )
 # Long runs of one text cross the borders of the log's blocks.
 counts = st.sampled_from([0, 1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 1])
-long_steps = st.lists(st.tuples(st.sampled_from("abc"), pieces, counts), max_size=5).map(
+long_steps = st.lists(st.tuples(st.sampled_from("abcd"), pieces, counts), max_size=5).map(
     lambda runs: [(text, f"{piece}{number}") for text, piece, count in runs for number in range(count)]
 )
+
+MEMBERS: dict[str, dict[str, Any]] = {
+    "c": {"call": "c2", "channel": "reasoning"},
+    "d": {"call": "c1", "field": "a", "path": ("x", 0)},
+}
 
 
 class Written:
@@ -36,16 +41,15 @@ class Written:
         self.events: list[Event] = []
         self._log_it(RunStarted, run="r", program="p")
         handles = {name: self.log.open_text(FieldDelta, call="c1", field=name) for name in "ab"}
-        handles["c"] = self.log.open_text(LmDelta, call="c2", channel="reasoning")
+        handles["d"] = self.log.open_text(FieldDelta, **MEMBERS["d"])
+        handles["c"] = self.log.open_text(LmDelta, **MEMBERS["c"])
         for what, value in steps:
             if what == "status":
                 self._log_it(Status, message=value)
             else:
                 self.log.append(handles[what], value)
                 made: Callable[..., Event] = LmDelta if what == "c" else FieldDelta
-                members: dict[str, Any] = (
-                    {"call": "c2", "channel": "reasoning"} if what == "c" else {"call": "c1", "field": what}
-                )
+                members: dict[str, Any] = MEMBERS.get(what, {"call": "c1", "field": what})
                 self.events.append(made(seq=len(self.events), at=float(len(self.events) + 1), text=value, **members))
         if end:
             self._log_it(RunEnded, outcome="completed")
@@ -66,7 +70,7 @@ def read_all(log: MemoryLog, after: int = -1, *, limit: int = 1024, merge: bool 
 
 def text_of(event: Event) -> tuple[Any, str]:
     if isinstance(event, FieldDelta):
-        return event.field, event.text or ""
+        return (event.field, event.path), event.text or ""
     assert isinstance(event, LmDelta)
     return "c", event.text
 
@@ -114,9 +118,9 @@ def test_a_merging_reader_gets_the_same_text_from_any_place(steps: list[Any], en
 @given(steps=steps, data=st.data())
 def test_a_merging_reader_who_reads_while_it_is_written_misses_nothing(steps: list[Any], data: st.DataObject) -> None:
     log = MemoryLog()
-    handles = {name: log.open_text(FieldDelta, call="c1", field=name) for name in "abc"}
-    wanted: dict[str, str] = dict.fromkeys("abc", "")
-    got: dict[str, str] = dict.fromkeys("abc", "")
+    handles = {name: log.open_text(FieldDelta, call="c1", field=name) for name in "abcd"}
+    wanted: dict[str, str] = dict.fromkeys("abcd", "")
+    got: dict[str, str] = dict.fromkeys("abcd", "")
     after = -1
 
     def take(after: int) -> int:
@@ -225,3 +229,27 @@ def test_a_delta_weighs_about_what_its_text_does() -> None:
         tracemalloc.stop()
     assert weight <= chunks * (4 + 32)
     assert len(log) == chunks + 1
+
+
+def test_a_short_text_in_a_value_weighs_little_more_than_its_deltas() -> None:
+    texts, chunks = 5_000, 6
+    gc.collect()
+    tracemalloc.start()
+    try:
+        log = MemoryLog()
+        for number in range(texts):
+            path = (number,)
+            text = log.open_text(FieldDelta, call="c1", field="more", candidate=0, path=path)
+            for chunk in range(chunks):
+                log.append(text, f"{chunk:04}")
+            log.completed("c1", "more", 0, path)
+        log.record(RunEnded, outcome="completed")
+        gc.collect()
+        weight, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert weight / texts <= chunks * (4 + 20) + 150
+    events = [event for event in read_all(log) if isinstance(event, FieldDelta)]
+    assert len(events) == texts * chunks
+    assert [(event.path, event.text) for event in events[-2:]] == [((texts - 1,), "0004"), ((texts - 1,), "0005")]
+    assert len(log.completions(0, len(log))) == texts

@@ -14,15 +14,11 @@ class Opened(msgspec.Struct, frozen=True, gc=False):
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):
-    """More of a text, free of the format: of the field's own, or of the one at ``path`` in its value.
-
-    ``whole``: nothing more will come of it (a later piece may also be the last without saying so).
-    """
+    """More of a text, free of the format: of the field's own, or of the one at ``path`` in its value."""
 
     field: str
     text: str
     path: Path = ()
-    whole: bool = False
 
 
 class Assigned(msgspec.Struct, frozen=True):

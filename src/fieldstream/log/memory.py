@@ -1,40 +1,42 @@
 """A run's log in memory.
 
-The text of a field is kept once, in blocks; a delta is three numbers (which field, which piece of its text, when), no
-object: events are made anew for each reader. So a finished log weighs about as much as the text it holds.
+A delta is three numbers (which text, where in all that was written, when), no object: events are made anew for each
+reader. A text is no object of its own either, but for its path: a value may be a list of a great many short ones. The
+pieces of all texts are kept in the order in which they came, joined in blocks. So a finished log weighs about as much
+as what was written.
 """
 
 import threading
 import time
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable
 from functools import partial
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from fieldstream.events import Event, Path, RunEnded
 
 _PIECES_PER_BLOCK = 512
-"""How many pieces of a text stay apart before they are joined: more cost memory, fewer cost a reader at the tail."""
+"""How many pieces stay apart before they are joined: more cost memory, fewer cost a reader at the tail."""
 
 
-class _Text:
-    """What was appended to one text, by pieces: the newest as they came, the older ones joined in blocks."""
+class _Pieces:
+    """What the deltas appended, one piece an event: the newest as they came, the older ones joined in blocks."""
 
-    __slots__ = ("_blocks", "_offsets", "_tail", "delta")
+    __slots__ = ("_blocks", "_offsets", "_tail")
 
-    def __init__(self, delta: Callable[..., Event]) -> None:
-        self.delta = delta
+    def __init__(self) -> None:
         self._tail: list[str] = []
         self._blocks: list[str] = []
         # Where each joined piece begins in its block. Every block but the last holds the same number of pieces.
         self._offsets = array("I")
 
-    def append(self, piece: str) -> int:
-        """Take a piece; its number comes back."""
+    def append(self, piece: str) -> None:
+        """Take a piece."""
         self._tail.append(piece)
         if len(self._tail) == _PIECES_PER_BLOCK:
-            self._join()
-        return len(self._offsets) + len(self._tail) - 1
+            self.seal()
 
     def between(self, first: int, last: int) -> str:
         """The text of the pieces ``first`` to ``last``, both included."""
@@ -57,17 +59,11 @@ class _Text:
         return "".join(parts)
 
     def seal(self) -> None:
-        """No more will come: join what is left."""
+        """Join what is left: the block is full, or no more will come."""
         if self._tail:
-            self._join()
-
-    def _join(self) -> None:
-        offset = 0
-        for piece in self._tail:
-            self._offsets.append(offset)
-            offset += len(piece)
-        self._blocks.append("".join(self._tail))
-        self._tail = []
+            self._offsets.extend(accumulate(map(len, self._tail[:-1]), initial=0))
+            self._blocks.append("".join(self._tail))
+            self._tail = []
 
 
 class Completion(NamedTuple):
@@ -95,13 +91,20 @@ class MemoryLog:
         self._began = clock()
         # Reentrant: a waiting task that is collected forgets its wait from wherever that happens, perhaps from in here.
         self._lock = threading.RLock()
-        # One entry an event: its text's number (or, below zero, which event it is), its piece, and when.
+        # One entry an event: its text's number (or, below zero, which event it is), when, and its piece (or none).
         self._source = array("i")
-        self._piece = array("I")
         self._at = array("d")
+        self._pieces = _Pieces()
         self._events: list[Event] = []
-        self._texts: list[_Text] = []
-        self._completions: list[Completion] = []
+        # One entry a text: what makes its deltas (texts of one field share that), and where it is in the field.
+        self._deltas: list[Callable[..., Event]] = []
+        self._paths: list[Path] = []
+        self._shared: dict[tuple[Any, ...], Callable[..., Event]] = {}
+        # One entry a completion: after how many events, of which field, and where in it.
+        self._completed_after = array("I")
+        self._completed_fields: list[tuple[str, str, int]] = []
+        self._completed_paths: list[Path] = []
+        self._fields: dict[tuple[str, str, int], tuple[str, str, int]] = {}
         self._waiters: list[Callable[[], None]] = []
         self._ended = False
 
@@ -121,26 +124,30 @@ class MemoryLog:
             now = self._clock() - self._began
             event = kind(seq=len(self._source), at=now, **members)
             self._events.append(event)
-            self._piece.append(0)
+            self._pieces.append("")
             self._at.append(now)
             self._source.append(-len(self._events))
             if isinstance(event, RunEnded):
                 self._ended = True
-                for text in self._texts:
-                    text.seal()
+                self._pieces.seal()
 
     def open_text(self, kind: Callable[..., Event], /, **members: Any) -> int:
         """A handle for ``append``: deltas of the given class, alike in all but their text."""
         with self._lock:
-            self._texts.append(_Text(partial(kind, **members)))
-            return len(self._texts) - 1
+            path: Path = members.pop("path", ())
+            key = (kind, *members.items())
+            if (delta := self._shared.get(key)) is None:
+                delta = self._shared[key] = partial(kind, **members)
+            self._deltas.append(delta)
+            self._paths.append(path)
+            return len(self._paths) - 1
 
     def append(self, text: int, piece: str) -> None:
         """Append a delta of the text that ``open_text`` gave this handle for."""
         with self._lock:
             if self._ended:
                 raise RuntimeError("a delta came after the run's closing event; the log is complete")
-            self._piece.append(self._texts[text].append(piece))
+            self._pieces.append(piece)
             self._at.append(self._clock() - self._began)
             self._source.append(text)
 
@@ -154,17 +161,20 @@ class MemoryLog:
 
     def completed(self, call: str, field: str, candidate: int, path: Path) -> None:
         """What is at this path is whole. No event says so: it is for those who read values in this process."""
+        field_key = (call, field, candidate)
         with self._lock:
-            self._completions.append(Completion(len(self._source), call, field, candidate, path))
+            self._completed_after.append(len(self._source))
+            self._completed_fields.append(self._fields.setdefault(field_key, field_key))
+            self._completed_paths.append(path)
 
     def completions(self, after: int, events: int) -> list[Completion]:
         """Those after so many of them, as far as they belong to the first so many ``events``."""
         with self._lock:
-            known = self._completions
-            until = after
-            while until < len(known) and known[until].events <= events:
-                until += 1
-            return known[after:until]
+            until = bisect_right(self._completed_after, events, lo=after)
+            return [
+                Completion(self._completed_after[each], *self._completed_fields[each], self._completed_paths[each])
+                for each in range(after, until)
+            ]
 
     def wait(self, after: int, wake: Callable[[], None], completions: int | None = None) -> bool:
         """Have ``wake`` called, once and from any thread, when there is more after this cursor.
@@ -175,7 +185,7 @@ class MemoryLog:
         with self._lock:
             if self._ended or len(self._source) > after + 1:
                 return False
-            if completions is not None and len(self._completions) > completions:
+            if completions is not None and len(self._completed_after) > completions:
                 return False
             self._waiters.append(wake)
             return True
@@ -200,12 +210,12 @@ class MemoryLog:
                 if source < 0:
                     events.append(self._events[-source - 1])
                 else:
-                    first = last = self._piece[position]
+                    first = position
                     while merge and position + 1 < count and self._source[position + 1] == source:
                         position += 1
-                        last = self._piece[position]
-                    text = self._texts[source]
-                    events.append(text.delta(seq=position, at=self._at[position], text=text.between(first, last)))
+                    text, path = self._pieces.between(first, position), self._paths[source]
+                    where: dict[str, Path] = {"path": path} if path else {}
+                    events.append(self._deltas[source](seq=position, at=self._at[position], text=text, **where))
                 position += 1
         return events
 

@@ -284,9 +284,6 @@ class Writer:
         path = change.path
         field.draft.append(path, change.text)
         if field.handle is None or path != field.path:
-            if change.whole:
-                self._record(FieldDelta, candidate, field, path=path, text=change.text)
-                return
             field.path = path
             field.handle = self._sink.open_text(
                 FieldDelta, call=self.call.id, field=field.name, candidate=candidate.index, path=path

@@ -88,7 +88,7 @@ class ValueReader:
     def take(self) -> list[Change]:
         """What changed since."""
         if self._parts and self._grows:
-            self._show_text(whole=False)
+            self._show_text()
         changes, self._changes[0] = self._changes[0], []
         return changes
 
@@ -266,7 +266,7 @@ class ValueReader:
         if slot is None:
             return
         if self._grows:
-            self._show_text(whole=True)
+            self._show_text()
             self._mark(slot, self._path)
             self._end_value(shown=True)
         else:
@@ -274,11 +274,11 @@ class ValueReader:
             self._parts = []
             self._end_value(self._give(slot, text))
 
-    def _show_text(self, *, whole: bool) -> None:
+    def _show_text(self) -> None:
         text = "".join(self._parts)
         self._parts = []
         if text or not self._begun:
-            self._say(Appended(self._field, text, self._path, whole))
+            self._say(Appended(self._field, text, self._path))
         if not self._begun:
             self._begun = True
             self._is_there(self._path)
