@@ -20,7 +20,7 @@ CODE := $(wildcard src tests benchmarks examples)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-newest test-oldest check format bench lock clean
+.PHONY: help demo test test-newest test-oldest nightly check format bench lock clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ test-newest: $(DEV)
 
 test-oldest: $(OLDEST_TEST)
 	$(OLDEST)/bin/python -m pytest -n $(JOBS) $(TESTS)
+
+nightly: $(DEV) ## Test 100,000 generated signatures, values, formats and splits, streamed against called
+	FIELDSTREAM_HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n $(JOBS) tests/corpus $(TESTS)
 
 check: $(DEV) ## Check style, types and architecture
 	$(BIN)/ruff check $(CODE)
