@@ -91,9 +91,25 @@ def test_nothing_after_the_field_is_waited_for(way: str, adapter: str, provider:
     assert isinstance(end, RunEnded)
     assert (end.outcome, end.error) == ("completed", None)
     assert end.result == {"reasoning": "Light scatters.", "sources": [{"url": "a", "year": 1999}]}
-    assert {event.error.kind for event in events if isinstance(event, CallEnded) and event.error} == {"stopped"}
+    ends = {event.call: event for event in events if isinstance(event, CallEnded)}
+    assert [end.error.kind if end.error else None for end in ends.values()] == ["stopped", None]
+    assert ends["c1"].fields == end.result
     assert provider.requests[0].disconnected.wait(DEADLINE)
     assert len(provider.requests) == 1
+
+
+def test_readers_get_what_the_result_holds(provider: Provider) -> None:
+    never = threading.Event()
+    provider.script(Answer(chunks=PARTS["chat"], gates={3: never}))
+    with (
+        dspy.context(lm=lm_of(provider), adapter=dspy.ChatAdapter()),
+        Streamer(dspy.Predict(Research), until="sources")(question="Why?") as run,
+    ):
+        values = list(run.values("sources", typed=True))
+        assert values[-1] is run.result.sources
+        assert list(run.elements("sources")) == run.result.sources
+        assert "".join(run.text("reasoning")) == run.result.reasoning
+        assert "".join(run.text("answer")) == "Bl"
 
 
 @ways

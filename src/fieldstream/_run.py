@@ -238,6 +238,7 @@ class Execution:
         answer = self.answers[call.id]
         prediction = answer.so_far(values)
         answer.prediction = prediction
+        self._tap.recorder.close(call, unfinished=_ENOUGH, fields=values)
         self._end("completed", prediction, unfinished=_ENOUGH)
         self._interrupt()
 

@@ -119,13 +119,15 @@ class Recorder:
                 attempt=call.attempt,
             )
 
-    def close(self, call: Call, *, error: Failure | None = None, **members: Any) -> None:
-        """The call ended; so did, abandoned, what is still open in it."""
+    def close(
+        self, call: Call, *, error: Failure | None = None, unfinished: Failure = ABANDONED, **members: Any
+    ) -> None:
+        """The call ended; so did, ``unfinished``, what is still open in it."""
         with self.lock:
-            self._close(call, error, members)
+            self._close(call, error, members, unfinished)
             self.sink.flush()
 
-    def _close(self, call: Call, error: Failure | None, members: dict[str, Any], children: Failure = ABANDONED) -> None:
+    def _close(self, call: Call, error: Failure | None, members: dict[str, Any], children: Failure) -> None:
         if call.ended or self.ended:
             return
         self.announce(call)
