@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from dspy.retrievers import Embeddings
 
+from fieldstream.simulator import embeddings
 from tests.programs.tree import tree
 from tests.support.sameness import LITELLM_WARNS, WAYS, Streamed, Way, chat, same
 
@@ -74,6 +75,72 @@ def test_an_embedder_that_fails(way: Way) -> None:
     failure = run.ended(run.calls("tool")[0].call).error
     assert failure is not None
     assert failure.message == "no model"
+
+
+class Hosted(dspy.Module):
+    """Asks for vectors where its LM is."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.options = options
+
+    def embedder(self) -> dspy.Embedder:
+        address = {name: dspy.settings.lm.kwargs[name] for name in ("api_base", "api_key")}
+        return dspy.Embedder("openai/text-embedding-3-small", **address, **self.options)
+
+    def forward(self, question: str) -> Any:
+        return self.embedder()([question, "sky"]).tolist()
+
+    async def aforward(self, question: str) -> Any:
+        return (await self.embedder().acall([question, "sky"])).tolist()
+
+
+class Twice(Hosted):
+    """Asks twice for the same."""
+
+    def forward(self, question: str) -> Any:
+        return [super(Twice, self).forward(question) for _ in range(2)]
+
+    async def aforward(self, question: str) -> Any:
+        return [await super(Twice, self).aforward(question) for _ in range(2)]
+
+
+def vector(text: str, dimensions: int) -> list[float]:
+    """As the provider makes it."""
+    return np.frombuffer(embeddings.vector(text, dimensions), dtype="<f4").tolist()
+
+
+def test_a_hosted_embedder(way: Way) -> None:
+    run = same(way, lambda: Hosted(caching=False, dimensions=4), [], question="Why?")
+    assert tree(run.events) == ["module Hosted", "  tool openai/text-embedding-3-small"]
+    assert used(run) == [("openai/text-embedding-3-small", {"inputs": ["Why?", "sky"]}, {"shape": [2, 4]})]
+    assert run.result == [vector("Why?", 4), vector("sky", 4)]
+    assert [request["input"] for request in run.requests] == [["Why?", "sky"]]
+
+
+def test_a_hosted_embedder_in_batches(way: Way) -> None:
+    """It is one call, however often its provider is asked."""
+    run = same(way, lambda: Hosted(caching=False, dimensions=4, batch_size=1), [], question="Why?")
+    assert [request["input"] for request in run.requests] == [["Why?"], ["sky"]]
+    assert used(run) == [("openai/text-embedding-3-small", {"inputs": ["Why?", "sky"]}, {"shape": [2, 4]})]
+
+
+def test_a_hosted_embedder_that_is_cached(way: Way) -> None:
+    def forgetful() -> dspy.Module:
+        dspy.cache.reset_memory_cache()  # The plain call's answer is none for the streamed one.
+        return Twice(dimensions=4)
+
+    run = same(way, forgetful, [], question="Why?")
+    assert len(run.requests) == 1
+    assert [result for _, _, result in used(run)] == [{"shape": [2, 4]}] * 2
+
+
+def test_a_hosted_embedder_that_is_refused(way: Way) -> None:
+    run = same(way, lambda: Hosted(caching=False, max_retries=0), [], provider={"error": 401})
+    assert type(run.error).__name__ == "AuthenticationError"
+    failure = run.ended(run.calls("tool")[0].call).error
+    assert failure is not None
+    assert failure.kind == "AuthenticationError"
 
 
 def test_a_program_that_looks_things_up(way: Way, search: Embeddings) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from fieldstream.simulator.answer import Answer, as_answer
 from fieldstream.simulator.connection import Connection, HttpRequest
+from fieldstream.simulator.embeddings import embeddings_body
 from fieldstream.simulator.options import Options
 from fieldstream.simulator.pacing import Gates, send_stream
 from fieldstream.simulator.request import BadRequest, ChatRequest
@@ -24,12 +25,13 @@ Answers = Iterable[Answer | str] | Callable[[ChatRequest], Answer | str]
 """What to say: answers for the requests in their order (then the provider writes its own), or a function of each."""
 
 _COMPLETIONS = ("/chat/completions", "/completions", "/responses")
+_EMBEDDINGS = "/embeddings"
 _BACKLOG = 4096
 _MODEL = "sim"
 
 
 class Provider:
-    """A running provider of the OpenAI API (chat completions, completions, responses) on this machine.
+    """A running provider of the OpenAI API (chat completions, completions, responses, embeddings) on this machine.
 
     It runs from the start; `close` ends it.
 
@@ -185,15 +187,20 @@ class Provider:
             _check_method(request, "GET")
             await self._send(connection, request, 200, models_body(_MODEL, self._created))
             return
-        if path not in _COMPLETIONS:
+        if path not in (*_COMPLETIONS, _EMBEDDINGS):
             raise BadRequest(404, f"Unknown request URL: {request.method} {request.path}")
         _check_method(request, "POST")
         request.parse()
-        answer, options = self._choose(request)
+        if path == _EMBEDDINGS:
+            answer, options = Answer(), self._options(request)
+        else:
+            answer, options = self._choose(request)
         if options.error is not None:
             headers = [] if options.retry_after is None else [("retry-after", f"{options.retry_after:g}")]
             body = error_body(options.error, "The simulator was told to fail")
             await self._send(connection, request, options.error, body, headers)
+        elif path == _EMBEDDINGS:
+            await self._send_whole(connection, request, embeddings_body(request), answer, options)
         elif request.stream:
             make_stream = response_stream if request.responses else completion_stream
             stream = make_stream(request, answer, options, created=self._created)
@@ -201,9 +208,12 @@ class Provider:
             await connection.start(200, [("content-type", "text/event-stream"), ("cache-control", "no-cache")])
             await send_stream(connection, request, stream, options, answer.gates, self._gates, self._notify)
         else:
-            await self._send_whole(connection, request, answer, options)
+            make_body = response_body if request.responses else completion_body
+            body = make_body(request, answer, created=self._created, ended=options.truncate is None)
+            await self._send_whole(connection, request, body, answer, options)
 
-    def _choose(self, request: ChatRequest) -> tuple[Answer, Options]:
+    def _options(self, request: ChatRequest) -> Options:
+        """What applies to the request, whatever its answer."""
         changes = request.option_changes()
         options = self.options.updated(changes)
         if options.faulty and options.fault_times is not None:
@@ -211,6 +221,11 @@ class Provider:
             self._faults[key] += 1
             if self._faults[key] > options.fault_times:
                 options = options.healthy()
+        request.options = options
+        return options
+
+    def _choose(self, request: ChatRequest) -> tuple[Answer, Options]:
+        options = self._options(request)
         try:
             answer = self._answer(request, options)
             request.options = options.updated(answer.options)
@@ -225,9 +240,9 @@ class Provider:
             return self._script[0] if options.faulty else self._script.popleft()
         return write(request, options) if self._function is None else as_answer(self._function(request))
 
-    async def _send_whole(self, connection: Connection, request: ChatRequest, answer: Answer, options: Options) -> None:
-        make_body = response_body if request.responses else completion_body
-        body = make_body(request, answer, created=self._created, ended=options.truncate is None)
+    async def _send_whole(
+        self, connection: Connection, request: ChatRequest, body: bytes, answer: Answer, options: Options
+    ) -> None:
         if options.first:
             await asyncio.sleep(options.first)
         for _, gate in sorted(answer.gates.items()):

@@ -1,7 +1,7 @@
 """A request as the provider received it, and what became of it.
 
-The format is that of the OpenAI API reference, "Create chat completion", "Create completion" and "Create a model
-response".
+The format is that of the OpenAI API reference, "Create chat completion", "Create completion", "Create a model
+response" and "Create embeddings".
 """
 
 import json
@@ -62,6 +62,11 @@ class ChatRequest:
         return self.path.endswith("/responses")
 
     @property
+    def embeddings(self) -> bool:
+        """Whether texts were given to be made vectors of."""
+        return self.path.endswith("/embeddings")
+
+    @property
     def model(self) -> str:
         """The model's name, as the client gave it."""
         return str(self.body.get("model") or "sim")
@@ -84,11 +89,13 @@ class ChatRequest:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """The messages; for a plain prompt, one of the user."""
+        """The messages; for a plain prompt, one of the user; none for texts that are to be vectors."""
         if self.chat:
             return self.body["messages"]
         if self.responses:
             return _input_messages(self.body)
+        if self.embeddings:
+            return []
         prompt = self.body.get("prompt", "")
         return [{"role": "user", "content": prompt if isinstance(prompt, str) else "\n".join(map(str, prompt))}]
 
@@ -112,7 +119,7 @@ class ChatRequest:
             _check_messages(self.body.get("messages"))
         elif self.responses:
             _check_input(self.body.get("input"))
-        elif not isinstance(self.body.get("prompt"), str | list):
+        elif not self.embeddings and not isinstance(self.body.get("prompt"), str | list):
             raise BadRequest(400, "Missing required parameter: 'prompt', a string")
         number = self.body.get("n")
         if number is not None and not (type(number) is int and 1 <= number <= 128):
