@@ -1,6 +1,8 @@
 """The writer alone: whatever was shown, applying the events gives what it turned out to be."""
 
+import gc
 import json
+import tracemalloc
 from typing import Any, cast
 
 import msgspec
@@ -11,7 +13,17 @@ from tests.support.order import check_order
 from tests.support.values import apply
 
 from fieldstream.events import Event, FieldEnded, FieldKind, FieldReset
-from fieldstream.fields import Appended, Change, ChatParser, FieldParser, Plain, Slot, StructuredParser
+from fieldstream.fields import (
+    Appended,
+    Change,
+    ChatParser,
+    FieldParser,
+    NativeFields,
+    NativeReader,
+    Plain,
+    Slot,
+    StructuredParser,
+)
 from fieldstream.log import MemoryLog
 from fieldstream.tap.calls import Recorder
 from fieldstream.tap.writer import NewParser, Writer
@@ -170,3 +182,62 @@ def test_a_parser_that_fails_breaks_nothing(make: NewParser, caplog: pytest.LogC
     scene.writer.parsed(with_kinds({"answer": "Rightly", "more": [1]}))
     assert apply(scene.end())["c1", 0] == {"answer": "Rightly", "more": [1]}
     assert len(caplog.records) <= 1, "the log says it once"
+
+
+@pytest.mark.parametrize("failing", ["reasoning", "tool_call", "chunk", "finish"])
+@pytest.mark.parametrize("at", [0, 1, 5])
+def test_a_reader_of_what_comes_beside_the_text_that_fails_breaks_nothing(
+    failing: str, at: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = getattr(NativeReader, failing)
+    calls: list[Any] = []
+
+    def fail(self: NativeReader, *arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) > at:
+            raise RecursionError("too deep")
+        return real(self, *arguments)
+
+    monkeypatch.setattr(NativeReader, failing, fail)
+    monkeypatch.setattr("fieldstream.tap.writer._failed", set[str]())
+    native = NativeFields(("thoughts",), "calls", {"sources": lambda chunk: chunk})
+    scene = Scene()
+    scene.writer.plan(new_parser, FIELDS, native)
+    for _ in range(2):
+        writing = scene.writer.begin(0)
+        for number in range(3):
+            scene.writer.beside(writing, lambda reader: reader.reasoning("Hm"))
+            scene.writer.beside(writing, lambda reader, number=number: reader.tool_call(number, "f", '{"a": 1}'))
+            scene.writer.beside(writing, lambda reader, number=number: reader.chunk([number]))
+            scene.writer.feed(writing, "[[ ## answer ## ]]\nBlue" if not number else "r")
+        scene.writer.finish(writing)
+    scene.writer.parsed(with_kinds({"answer": "Bluerr", "more": [1]}))
+    calls_made = {"tool_calls": [{"name": "f", "args": {"a": 1}}] * 3}
+    beside: dict[str, tuple[FieldKind, Any]] = {
+        "thoughts": ("text", "HmHmHm"),
+        "calls": ("data", calls_made),
+        "sources": ("data", [0, 1, 2]),
+    }
+    scene.writer.settle(0, beside)
+    values = {name: value for name, (_, value) in beside.items()}
+    assert apply(scene.end())["c1", 0] == {"answer": "Bluerr", "more": [1]} | values
+    assert len(calls) > at or failing == "finish"
+    assert len(caplog.records) == (len(calls) > at), "the log says it once"
+
+
+def test_a_list_of_short_strings_weighs_little_more_than_its_deltas() -> None:
+    strings = [f"number {index} of the list" for index in range(3_000)]
+    text = f"[[ ## more ## ]]\n{json.dumps(strings)}\n"
+    gc.collect()
+    tracemalloc.start()
+    try:
+        scene = Scene()
+        scene.writer.plan(new_parser, FIELDS)
+        scene.write(*(text[at : at + 4] for at in range(0, len(text), 4)))
+        scene.recorder.close(scene.call)
+        gc.collect()
+        weight, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert weight / len(strings) <= 300
+    assert apply(scene.log.read(limit=10**6))["c1", 0] == {"more": strings}

@@ -1,7 +1,7 @@
 """One call of an LM, and what it writes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from fieldstream.fields import Change, NativeReader
@@ -77,15 +77,15 @@ class LmCall:
 
     def reasoning(self, index: int, piece: str) -> None:
         """More of what a completion says of its reasoning."""
-        native = self._native(index)
-        changes = native.reasoning(piece) if native is not None else None
-        self._show(index, changes, "reasoning", piece)
+        shown = self._beside(index, lambda native: native.reasoning(piece), piece)
+        if not shown or self.state.lm_text:
+            self.other(index, "reasoning", piece)
 
     def tool_call(self, index: int, number: int, name: str | None, arguments: str) -> None:
         """More of the tool call with this number: its name, or more of the text of its arguments."""
-        native = self._native(index)
-        changes = native.tool_call(number, name, arguments) if native is not None else None
-        self._show(index, changes, "tool_call", arguments)
+        shown = self._beside(index, lambda native: native.tool_call(number, name, arguments))
+        if arguments and (not shown or self.state.lm_text):
+            self.other(index, "tool_call", arguments)
 
     def wants_chunks(self, index: int) -> bool:
         """Whether a field may show something of the provider's chunks themselves."""
@@ -95,8 +95,8 @@ class LmCall:
     def chunk(self, index: int, chunk: object) -> None:
         """A chunk of a completion, in the shape that DSPy and LiteLLM share."""
         candidate = self.candidates.get(index)
-        if self.writer is not None and candidate is not None and candidate.native is not None:
-            self.writer.show(candidate, candidate.native.chunk(chunk))
+        if self.writer is not None and candidate is not None:
+            self.writer.beside(candidate, lambda native: native.chunk(chunk))
 
     def delta(self, index: int, delta: Any) -> None:
         """What is new in a chunk of that shape."""
@@ -104,15 +104,20 @@ class LmCall:
             self.text(index, content)
         if (reasoning := getattr(delta, "reasoning_content", None)) and isinstance(reasoning, str):
             self.reasoning(index, reasoning)
-        for call in getattr(delta, "tool_calls", None) or ():
+        for call in _items(getattr(delta, "tool_calls", None)):
             if (function := _member(call, "function")) is not None:
                 number, arguments = _member(call, "index"), _member(function, "arguments")
-                self.tool_call(index, number or 0, _member(function, "name"), arguments or "")
+                self.tool_call(
+                    index,
+                    number if isinstance(number, int) else 0,
+                    _name(function),
+                    arguments if isinstance(arguments, str) else "",
+                )
 
     def answered(self, index: int, output: Any) -> None:
         """A completion, as the LM's call returned it: a text, or a mapping. What did not come before is told now."""
         said = cast("Mapping[str, Any]", output) if isinstance(output, Mapping) else {"text": output}
-        text, reasoning, calls = said.get("text"), said.get("reasoning_content"), said.get("tool_calls") or ()
+        text, reasoning, calls = said.get("text"), said.get("reasoning_content"), _items(said.get("tool_calls"))
         if index not in self.fed:
             self.begin(index)
             if isinstance(reasoning, str) and reasoning:
@@ -124,26 +129,21 @@ class LmCall:
                 function = _member(call, "function") or call
                 arguments = _member(function, "arguments")
                 text_of_arguments = arguments if isinstance(arguments, str) else json.dumps(to_json(arguments or {}))
-                self.tool_call(index, number, _member(function, "name"), text_of_arguments)
+                self.tool_call(index, number, _name(function), text_of_arguments)
         elif text and index not in self.wrote:
             self.text(index, str(text))
         if self.writer is not None and (not text or (calls and self.writer.native.calls and not self.writer.written)):
             self.writer.leave_unparsed(index)
         self.finish(index)
 
-    def _native(self, index: int) -> NativeReader | None:
+    def _beside(self, index: int, say: Callable[[NativeReader], list[Change] | None], piece: str = "") -> bool:
+        """What comes beside the text; whether a field shows it."""
         if self.state.cancellation.requested:
             self.state.cancellation.check()
         if index not in self.fed:
             self._feeding(index, text=False)
         candidate = self.candidates.get(index)
-        return candidate.native if candidate is not None else None
-
-    def _show(self, index: int, changes: list[Change] | None, channel: str, piece: str) -> None:
-        if changes is not None and self.writer is not None:
-            self.writer.show(self.candidates[index], changes, piece if channel == "reasoning" else "")
-        if piece and (changes is None or self.state.lm_text):
-            self.other(index, channel, piece)
+        return self.writer is not None and candidate is not None and self.writer.beside(candidate, say, piece)
 
     def _feeding(self, index: int, *, text: bool) -> None:
         lm: LmCall | None = self
@@ -183,3 +183,13 @@ class LmCall:
 def _member(value: Any, name: str) -> Any:
     """A member of what may be a mapping or an object."""
     return cast("Mapping[str, Any]", value).get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+
+
+def _name(function: Any) -> str | None:
+    name = _member(function, "name")
+    return name if isinstance(name, str) else None
+
+
+def _items(value: Any) -> list[Any]:
+    """The items of what should be a list."""
+    return list(cast("Iterable[Any]", value)) if isinstance(value, list | tuple) else []

@@ -3,7 +3,8 @@
 An LM's text goes through the parser of the adapter that asked for it; what the parser says is shown at once. When the
 adapter has parsed the whole, and again when the predictor returns, ``settle`` compares what was shown with what it
 turned out to be: it adds what is missing, and where something was wrong it withdraws that and shows the right value.
-A parser that fails is not asked again: the program goes on, and its fields come whole.
+A parser that fails is not asked again: the program goes on, and its fields come whole. So it is with a reader of what
+the LM says beside its text.
 """
 
 import logging
@@ -153,20 +154,28 @@ class Writer:
         except Exception as error:
             self._give_up(candidate, error)
 
-    def show(self, candidate: Candidate, changes: list[Change], piece: str = "") -> None:
-        """What the LM says beside its text changes so much."""
-        if changes:
-            self._show(candidate, changes, piece)
+    def beside(self, candidate: Candidate, say: Callable[[NativeReader], list[Change] | None], piece: str = "") -> bool:
+        """What the LM says beside its text: ``say`` tells it to the candidate's reader. Whether a field shows it."""
+        if candidate.native is None:
+            return False
+        try:
+            if changes := say(candidate.native):
+                self._show(candidate, changes, piece)
+            return changes is not None
+        except Exception as error:
+            candidate.native.stop()
+            self._report(candidate.native, error)
+            return False
 
     def finish(self, candidate: Candidate) -> None:
         """The LM's answer is over."""
         if candidate.parser is not None:
             try:
-                self.show(candidate, self._from_text(candidate, candidate.parser.finish()))
+                if changes := candidate.parser.finish():
+                    self._show(candidate, self._from_text(candidate, changes))
             except Exception as error:
                 self._give_up(candidate, error)
-        if candidate.native is not None:
-            self.show(candidate, candidate.native.finish())
+        self.beside(candidate, NativeReader.finish)
 
     def leave_unparsed(self, index: int) -> None:
         """The adapter will not parse this candidate's text: it has none."""
@@ -214,10 +223,13 @@ class Writer:
             self._sink.flush()
             self._tell_of_ends(candidate)
 
+    def _give_up(self, candidate: Candidate, error: Exception) -> None:
+        failed, candidate.parser = candidate.parser, _Silent()
+        self._report(failed, error)
+
     @staticmethod
-    def _give_up(candidate: Candidate, error: Exception) -> None:
-        name = type(candidate.parser).__qualname__
-        candidate.parser = _Silent()
+    def _report(failed: object, error: Exception) -> None:
+        name = type(failed).__qualname__
         if name not in _failed:
             _failed.add(name)
             _logger.warning("A parser failed; fields that it would have shown come whole.", exc_info=error)

@@ -94,6 +94,11 @@ class NativeReader:
         changes: list[Change] = [Closed(name) for name in self._fields.reasoning if name in self.claimed]
         return changes + self._calls.finish() if self._calls is not None else changes
 
+    def stop(self) -> None:
+        """Say nothing more. What is claimed stays so: it is not for the text to fill."""
+        self._fields = NativeFields()
+        self._finished = True
+
     def _claim(self, name: str) -> bool:
         if name in self.claimed:
             return True
