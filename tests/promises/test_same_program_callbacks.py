@@ -302,7 +302,7 @@ def test_a_timeout_of_the_program(way: Way) -> None:
     class Hurried(Changing):
         async def aforward(self, question: str) -> str:
             try:
-                async with asyncio.timeout(0.05):
+                async with asyncio.timeout(1.0):
                     await self.predict.acall(question=question)
             except TimeoutError:
                 return "too slow"
@@ -311,7 +311,7 @@ def test_a_timeout_of_the_program(way: Way) -> None:
         def forward(self, question: str) -> str:
             return asyncio.run(self.aforward(question))
 
-    run = same(way, Hurried, [SKY], provider={"first": 3.0})
+    run = same(way, Hurried, [SKY], provider={"first": 60.0})
     assert run.result == "too slow"
 
 
