@@ -48,12 +48,19 @@ class InProcess:
 
         self.names.update(variables or {}, SUBMIT=submit, **self.tools)
         said = io.StringIO()
+        tree = ast.parse(code)
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        value: Any = None
         try:
             with contextlib.redirect_stdout(said):
-                exec(compile(ast.parse(code), "<code>", "exec"), self.names)
+                exec(compile(tree, "<code>", "exec"), self.names)
+                if isinstance(last, ast.Expr):
+                    value = eval(compile(ast.Expression(last.value), "<code>", "eval"), self.names)
         except Exception as failed:
             raise error(f"{type(failed).__name__}: {failed}") from failed
-        return code_interpreter.FinalOutput(final[0]) if final else said.getvalue()
+        if final:
+            return code_interpreter.FinalOutput(final[0])
+        return said.getvalue() or ("" if value is None else value)
 
 
 def interpreters() -> list[Any]:
@@ -243,3 +250,57 @@ def test_programs_that_the_code_makes(way: Way) -> None:
         "predictor generate_action",
         "lm openai/sim",
     ]
+
+
+# Flex
+
+SOURCE = """
+class Asking(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.guess = dspy.Predict("question -> guess")
+        self.check = dspy.ChainOfThought("question, guess -> answer")
+
+    def forward(self, question):
+        guess = self.guess(question=question).guess
+        return dspy.Prediction(answer=self.check(question=question, guess=guess).answer)
+"""
+
+
+@INTERPRETERS
+@pytest.mark.filterwarnings("ignore:.*experimental")
+@pytest.mark.parametrize("way", SYNC)
+def test_flex(way: Way, interpreter: Any) -> None:
+    """As it is before anybody has made anything of it: a predictor, asked for by code."""
+    run = same(way, within(dspy.Flex, interpreter, "question -> answer"), [chat(answer="blue")])
+    assert run.result.answer == "blue"
+    assert [line.strip() for line in shown(run, interpreter)] == ["module Flex", "predictor Predict", "lm openai/sim"]
+    assert "".join(run.texts("answer")) == "blue"
+    assert run.calls("predictor")[0].whole is None
+
+
+@INTERPRETERS
+@pytest.mark.filterwarnings("ignore:.*experimental")
+@pytest.mark.parametrize("way", SYNC)
+def test_flex_with_code_of_its_own(way: Way, interpreter: Any) -> None:
+    def made() -> dspy.Module:
+        flex = dspy.Flex("question -> answer", interpreter_factory=interpreter)
+        flex.load_state({"module_src": SOURCE})
+        return flex
+
+    run = same(way, made, [chat(guess="green"), chat(reasoning="I look.", answer="blue")])
+    assert run.result.answer == "blue"
+    assert [line.strip() for line in shown(run, interpreter)] == [
+        "module Flex",
+        "predictor Predict",
+        "lm openai/sim",
+        "module ChainOfThought",
+        "predictor ChainOfThought.predict",
+        "lm openai/sim",
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:.*experimental")
+def test_flex_has_no_asynchronous_way() -> None:
+    run = same("async", within(dspy.Flex, InProcess, "question -> answer"), [])
+    assert run.error is not None

@@ -88,6 +88,11 @@ class _Checker:
         assert not children, f"{children} in it are still open: {event}"
         fields = [place for place, is_open in self.fields.items() if place[0] == event.call and is_open]
         assert not fields, f"{fields} are still open: {event}"
+        if event.chosen is not None:
+            chosen = self.calls.get(event.chosen)
+            assert chosen is not None, f"it chose a call that never was: {event}"
+            assert chosen.parent == event.call, f"it chose a call that is not its own: {event}"
+            assert chosen.attempt is not None, f"it chose a call that was no attempt: {event}"
 
     def is_open(self, call: str) -> bool:
         return call in self.calls and call not in self.ended
