@@ -207,7 +207,8 @@ class Writer:
                 self._settle(candidate, field, value)
                 self._end(candidate, field)
             self._sink.flush()
-            self._tell_of_ends(candidate)
+            if self._ends:
+                self._tell_of_ends(candidate)
 
     def _show(self, candidate: Candidate, changes: list[Change], piece: str = "") -> None:
         with self._recorder.lock:
@@ -221,7 +222,8 @@ class Writer:
                 )
                 self._take(candidate, field, change)
             self._sink.flush()
-            self._tell_of_ends(candidate)
+            if self._ends:
+                self._tell_of_ends(candidate)
 
     def _give_up(self, candidate: Candidate, error: Exception) -> None:
         failed, candidate.parser = candidate.parser, _Silent()
@@ -242,8 +244,13 @@ class Writer:
         return [change for change in changes if change.field not in claimed]
 
     def _take(self, candidate: Candidate, field: _Field, change: Change) -> None:
-        if type(change) is Appended:  # Nearly always, so that it comes before the match.
+        if type(change) is Appended:  # Nearly always, so that these two come before the match.
             self._append(candidate, field, change)
+            return
+        if type(change) is Written:
+            if self._sink.wants_literals and candidate.index == 0:
+                field.written = True
+                self._sink.literal(self.call.id, field.name, change.text)
             return
         match change:
             case Assigned(_, value, path):
@@ -260,10 +267,6 @@ class Writer:
                 self._end(candidate, field)
             case Completed(_, path):
                 self._sink.completed(self.call.id, field.name, candidate.index, path)
-            case Written(_, text):
-                if self._sink.wants_literals and candidate.index == 0:
-                    field.written = True
-                    self._sink.literal(self.call.id, field.name, text)
             case Withdrawn(_, reason, path):
                 self._reset(candidate, field, reason, path)
             case _:
@@ -324,7 +327,7 @@ class Writer:
 
     def _tell_of_ends(self, candidate: Candidate) -> None:
         """Tell who waits for a field, once all is recorded that came with its end: the run may end here."""
-        if self._ends and candidate.index == 0 and self._recorder.on_field_end is not None:
+        if candidate.index == 0 and self._recorder.on_field_end is not None:
             ended = [field for field in candidate.fields.values() if not field.open]
             values = {field.name: "" if field.draft.blank else field.draft.value for field in ended}
             self._recorder.on_field_end(self.call, values)

@@ -152,6 +152,10 @@ class LenientTokenizer:
 
     def feed(self, text: str) -> int:
         """Read on. Gives how many of the characters follow the value, and were not read."""
+        in_string = self.state == "string" and self._strict and not self._held
+        if in_string and text.isprintable() and '"' not in text and "\\" not in text:  # nearly always
+            self._say(text)
+            return 0
         if self._held:
             text = self._held + text
             self._held = ""
@@ -420,7 +424,8 @@ class LenientTokenizer:
         if rest:
             self._tail.append(rest)
         if told:
-            self._tell_begins()
+            if self._untold:
+                self._tell_begins()
             self._listener.text(told)
 
     def _end_string(self, *, whole: bool = True) -> None:
