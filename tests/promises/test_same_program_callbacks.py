@@ -5,6 +5,7 @@
 # pyright: reportIncompatibleMethodOverride=false, reportReturnType=false, reportUnnecessaryComparison=false
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -17,7 +18,7 @@ from tests.support.sameness import LITELLM_WARNS, WAYS, Streamed, Way, chat, sam
 
 import fieldstream
 from fieldstream.events import CallEnded, FieldDelta, RunEnded
-from fieldstream.simulator import simulate
+from fieldstream.simulator import Answer, ChatRequest, simulate
 
 pytestmark = [pytest.mark.parametrize("way", WAYS), *LITELLM_WARNS]
 
@@ -299,11 +300,20 @@ def test_a_program_that_catches(way: Way) -> None:
 
 
 def test_a_timeout_of_the_program(way: Way) -> None:
+    asked, never = threading.Event(), threading.Event()
+
+    def answer(request: ChatRequest) -> Answer:
+        asked.set()
+        return Answer(SKY, gates={0: never})
+
     class Hurried(Changing):
         async def aforward(self, question: str) -> str:
+            call = asyncio.ensure_future(self.predict.acall(question=question))
+            await asyncio.to_thread(asked.wait)
+            asked.clear()
             try:
-                async with asyncio.timeout(1.0):
-                    await self.predict.acall(question=question)
+                async with asyncio.timeout(0.05):
+                    await call
             except TimeoutError:
                 return "too slow"
             return "in time"
@@ -311,7 +321,7 @@ def test_a_timeout_of_the_program(way: Way) -> None:
         def forward(self, question: str) -> str:
             return asyncio.run(self.aforward(question))
 
-    run = same(way, Hurried, [SKY], provider={"first": 60.0})
+    run = same(way, Hurried, answer)
     assert run.result == "too slow"
 
 
