@@ -24,14 +24,15 @@ def main() -> None:
 
     figures = []
     print(f"CPU per provider chunk: {arguments.chunks} chunks in bursts, median of {arguments.rounds} rounds in turn")
-    print(f"{'':14}{'':18}{'µs':>8}{'of floor':>10}{'of dspy.streamify':>19}   goal")
+    print(f"{'':18}{'':20}{'µs':>8}{'of floor':>10}{'of dspy.streamify':>19}   goal")
     with provider() as lm_kwargs:
         for figure in measure(lm_kwargs, chunks=arguments.chunks, rounds=arguments.rounds):
             figures.append(asdict(figure) | {"met": figure.met})
+            of_streamify = "" if figure.of_streamify is None else f"{figure.of_streamify:.2f}×"
             goal = "" if figure.goal is None else f"≤ {figure.goal} floor: {'met' if figure.met else 'NOT MET'}"
             print(
-                f"{figure.setting:14}{figure.contender:18}{figure.microseconds:8.1f}{figure.of_floor:9.2f}×"
-                f"{figure.of_streamify:18.2f}×   {goal}",
+                f"{figure.setting:18}{figure.contender:20}{figure.microseconds:8.1f}{figure.of_floor:9.2f}×"
+                f"{of_streamify:>19}   {goal}",
                 flush=True,
             )
     arguments.json.parent.mkdir(parents=True, exist_ok=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 import dspy
 
-from benchmarks.contenders import Contender, contenders
-from benchmarks.provider import field_text
+from benchmarks.contenders import Contender, contenders, structured_contenders
+from benchmarks.provider import field_models, field_text
 
 GOALS = {True: 1.1, False: 0.3}
 """What fieldstream's cost may be, in floors: for a program that is awaited, and for one that is called in a thread."""
@@ -28,7 +28,7 @@ class Figure:
     microseconds: float
     """CPU of this process per provider chunk, median."""
     of_floor: float
-    of_streamify: float
+    of_streamify: float | None
     goal: float | None
 
     @property
@@ -38,27 +38,31 @@ class Figure:
 
 
 def measure(lm_kwargs: dict[str, Any], *, chunks: int, rounds: int) -> Iterator[Figure]:
-    """Chat and JSON, awaited and called."""
+    """Chat and JSON, awaited and called: a text field, and a list of models."""
     adapters = {"chat": dspy.ChatAdapter(), "json": dspy.JSONAdapter()}
     for asynchronous in (True, False):
         for name, adapter in adapters.items():
-            lm = dspy.LM(f"openai/{name}-{chunks}", cache=False, **lm_kwargs)
+            way = "async" if asynchronous else "sync"
             with dspy.context(adapter=adapter):
-                setting = f"{name}, {'async' if asynchronous else 'sync'}"
-                yield from _figures(setting, contenders(asynchronous), lm, chunks, rounds, GOALS[asynchronous])
+                lm = dspy.LM(f"openai/{name}-text-{chunks}", cache=False, **lm_kwargs)
+                field = contenders(asynchronous), field_text(chunks)
+                yield from _figures(f"{name}, {way}", *field, lm, chunks, rounds, GOALS[asynchronous])
+                lm = dspy.LM(f"openai/{name}-models-{chunks}", cache=False, **lm_kwargs)
+                field = structured_contenders(asynchronous), field_models(chunks)
+                yield from _figures(f"{name} list, {way}", *field, lm, chunks, rounds, None)
 
 
 def _figures(
-    setting: str, contenders: list[Contender], lm: dspy.LM, chunks: int, rounds: int, goal: float
+    setting: str, contenders: list[Contender], value: Any, lm: dspy.LM, chunks: int, rounds: int, goal: float | None
 ) -> Iterator[Figure]:
     costs: dict[str, list[float]] = {each.name: [] for each in contenders}
     for turn in range(rounds + 1):
         for each in contenders:
             before = time.process_time()
-            text = each.run(lm)
+            seen = each.run(lm)
             cost = (time.process_time() - before) / chunks * 1e6
-            if each.name.startswith("fieldstream") and text != field_text(chunks):
-                raise AssertionError(f"{each.name} saw another text in {setting}")
+            if each.name.startswith("fieldstream") and seen != value:
+                raise AssertionError(f"{each.name} saw another value in {setting}")
             if turn:  # The first turn warms up.
                 costs[each.name].append(cost)
     for each in contenders:
@@ -67,7 +71,7 @@ def _figures(
             contender=each.name,
             microseconds=statistics.median(costs[each.name]),
             of_floor=_ratio(costs[each.name], costs["floor"]),
-            of_streamify=_ratio(costs[each.name], costs["dspy.streamify"]),
+            of_streamify=_ratio(costs[each.name], others) if (others := costs.get("dspy.streamify")) else None,
             goal=goal if each.name == "fieldstream" else None,
         )
 

@@ -1,4 +1,4 @@
-"""The ways to watch one program, each as a function that runs it once and gives the text it saw."""
+"""The ways to watch one program, each as a function that runs it once and gives what it saw of its field."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,18 +7,49 @@ from typing import Any
 
 import anyio.to_thread
 import dspy
+import pydantic
 from dspy.streaming import StreamListener, streamify
 
 import fieldstream
 from fieldstream.events import FieldDelta
+from fieldstream.fields import Draft
 
 
 @dataclass
 class Contender:
-    """A way to watch. ``run`` runs the program once and gives the field's text, or ``None`` where it sees none."""
+    """A way to watch. ``run`` runs the program once and gives the field's value, or ``None`` where it sees none."""
 
     name: str
-    run: Callable[[dspy.LM], str | None]
+    run: Callable[[dspy.LM], Any]
+
+
+class Model(pydantic.BaseModel):
+    """What a structured field is a list of."""
+
+    title: str
+    body: str
+
+
+class Listed(dspy.Signature):
+    """Answer with a list."""
+
+    question: str = dspy.InputField()
+    answer: list[Model] = dspy.OutputField()
+
+
+def structured_contenders(asynchronous: bool) -> list[Contender]:
+    """Those for a program whose field is a list of models; DSPy's listeners have no values."""
+    if asynchronous:
+        return [
+            Contender("floor", _in_loop(lambda lm: _floor_async(lm, Listed))),
+            Contender("fieldstream", _in_loop(_deltas_async)),
+            Contender("fieldstream values", _in_loop(_values_async)),
+        ]
+    return [
+        Contender("floor", _in_loop(lambda lm: _floor_sync(lm, Listed))),
+        Contender("fieldstream", _deltas_sync),
+        Contender("fieldstream values", _values_sync),
+    ]
 
 
 def contenders(asynchronous: bool) -> list[Contender]:
@@ -38,8 +69,8 @@ def contenders(asynchronous: bool) -> list[Contender]:
     ]
 
 
-def _in_loop(watch: Callable[[dspy.LM], Awaitable[str | None]]) -> Callable[[dspy.LM], str | None]:
-    async def main(lm: dspy.LM) -> str | None:
+def _in_loop(watch: Callable[[dspy.LM], Awaitable[Any]]) -> Callable[[dspy.LM], Any]:
+    async def main(lm: dspy.LM) -> Any:
         return await watch(lm)
 
     return lambda lm: asyncio.run(main(lm))
@@ -52,18 +83,18 @@ class _Nothing:
         pass
 
 
-def _program() -> dspy.Predict:
-    return dspy.Predict("question -> answer")
+def _program(signature: Any = "question -> answer") -> dspy.Predict:
+    return dspy.Predict(signature)
 
 
-async def _floor_async(lm: dspy.LM) -> None:
+async def _floor_async(lm: dspy.LM, *signature: Any) -> None:
     with dspy.context(lm=lm, send_stream=_Nothing()):
-        await _program().acall(question="?")
+        await _program(*signature).acall(question="?")
 
 
-async def _floor_sync(lm: dspy.LM) -> None:
+async def _floor_sync(lm: dspy.LM, *signature: Any) -> None:
     with dspy.context(lm=lm, send_stream=_Nothing()):
-        await anyio.to_thread.run_sync(lambda: _program()(question="?"))
+        await anyio.to_thread.run_sync(lambda: _program(*signature)(question="?"))
 
 
 async def _streamify(lm: dspy.LM, **options: Any) -> str:
@@ -100,3 +131,41 @@ def _events_sync(lm: dspy.LM) -> str:
 def _text_sync(lm: dspy.LM) -> str:
     with dspy.context(lm=lm), fieldstream.stream(_program(), question="?") as run:
         return "".join(run.text("answer"))
+
+
+def _put_together(deltas: list[FieldDelta]) -> Any:
+    draft = Draft()
+    for delta in deltas:
+        if delta.text is None:
+            draft.assign(delta.path, delta.value)
+        else:
+            draft.append(delta.path, delta.text)
+    return draft.value
+
+
+async def _deltas_async(lm: dspy.LM) -> Any:
+    with dspy.context(lm=lm):
+        async with fieldstream.stream(_program(Listed), question="?") as run:
+            return _put_together([event async for event in run if isinstance(event, FieldDelta)])
+
+
+def _deltas_sync(lm: dspy.LM) -> Any:
+    with dspy.context(lm=lm), fieldstream.stream(_program(Listed), question="?") as run:
+        return _put_together([event for event in run if isinstance(event, FieldDelta)])
+
+
+async def _values_async(lm: dspy.LM) -> Any:
+    value: Any = None
+    with dspy.context(lm=lm):
+        async with fieldstream.stream(_program(Listed), question="?") as run:
+            async for each in run.values("answer"):
+                value = each
+    return value
+
+
+def _values_sync(lm: dspy.LM) -> Any:
+    value: Any = None
+    with dspy.context(lm=lm), fieldstream.stream(_program(Listed), question="?") as run:
+        for each in run.values("answer"):
+            value = each
+    return value

@@ -1,5 +1,6 @@
 """The provider that the benchmarks stream from: the simulator, in a process of its own whose CPU is not counted."""
 
+import json
 import multiprocessing
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -19,15 +20,22 @@ def field_text(chunks: int) -> str:
     return (_WORDS * (chunks * CHUNK // len(_WORDS) + 1))[: chunks * CHUNK].strip()
 
 
+def field_models(chunks: int) -> list[dict[str, str]]:
+    """A list of models, the JSON of which takes about so many chunks."""
+    model = {"title": _WORDS[:24].strip(), "body": _WORDS}
+    return [model] * max(1, chunks * CHUNK // (len(json.dumps(model)) + len(", ")))
+
+
 def _answer(request: ChatRequest) -> Answer:
-    model = str(request.body["model"])  # "chat-2000": the format, and the chunks of the field
-    kind, _, chunks = model.rpartition("/")[2].partition("-")
+    model = str(request.body["model"])  # "chat-text-2000": the format, the kind of the field, and its chunks
+    form, kind, chunks = model.rpartition("/")[2].split("-")
     text = field_text(int(chunks))
+    literal = json.dumps(text if kind == "text" else field_models(int(chunks)))
+    written = text if kind == "text" else literal
     whole = {
-        "chat": f"[[ ## answer ## ]]\n{text}\n\n[[ ## completed ## ]]",
-        "json": f'{{"answer": "{text}"}}',
-        "xml": f"<answer>\n{text}\n</answer>",
-    }[kind]
+        "chat": f"[[ ## answer ## ]]\n{written}\n\n[[ ## completed ## ]]",
+        "json": f'{{"answer": {literal}}}',
+    }[form]
     return Answer(chunks=[whole[start : start + CHUNK] for start in range(0, len(whole), CHUNK)])
 
 
@@ -37,7 +45,7 @@ def _serve(ready: Connection) -> None:
 
 @contextmanager
 def provider() -> Generator[dict[str, Any]]:
-    """The arguments for ``dspy.LM`` that lead to it. Its models are ``openai/chat-2000`` and the like."""
+    """The arguments for ``dspy.LM`` that lead to it. Its models are ``openai/chat-text-2000`` and the like."""
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(there,), daemon=True)
     process.start()
