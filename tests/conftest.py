@@ -5,10 +5,13 @@ and the summary counts it.
 """
 
 import atexit
+import gc
 import os
 import shutil
 import signal
+import sys
 import tempfile
+import warnings
 from collections import Counter
 from collections.abc import Generator, Iterator
 from importlib import import_module
@@ -45,6 +48,33 @@ def _dspy_without_disk_cache() -> None:
     if dspy_fits("<3.4"):
         import_module("litellm")  # All LMs need it, and it takes seconds, which no test should have to wait for.
     dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _connections_of_litellm() -> Iterator[None]:
+    yield
+    if (litellm := sys.modules.get("litellm")) is not None:
+        litellm.in_memory_llm_clients_cache.flush_cache()
+        _collect_unheard()
+
+
+@pytest.fixture(autouse=True)
+def _connections_of_litellm_in_a_test(_connections_of_litellm: None) -> Iterator[None]:
+    """LiteLLM leaves its connections to the collector. They are collected here, and not in a test that has none."""
+    before = _open_files()
+    yield
+    if "litellm" in sys.modules and _open_files() > before:
+        _collect_unheard()
+
+
+def _open_files() -> int:
+    return len(os.listdir("/dev/fd"))
+
+
+def _collect_unheard() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)
