@@ -15,6 +15,7 @@ import warnings
 from collections import Counter
 from collections.abc import Generator, Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,7 +69,7 @@ def _connections_of_litellm_in_a_test(_connections_of_litellm: None) -> Iterator
 
 
 def _open_files() -> int:
-    return len(os.listdir("/dev/fd"))
+    return sum(1 for _ in Path("/dev/fd").iterdir())
 
 
 def _collect_unheard() -> None:
