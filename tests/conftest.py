@@ -15,7 +15,6 @@ import warnings
 from collections import Counter
 from collections.abc import Generator, Iterator
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,29 +52,13 @@ def _dspy_without_disk_cache() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _connections_of_litellm() -> Iterator[None]:
+    """What LiteLLM leaves to the collector at the end of all tests."""
     yield
     if (litellm := sys.modules.get("litellm")) is not None:
         litellm.in_memory_llm_clients_cache.flush_cache()
-        _collect_unheard()
-
-
-@pytest.fixture(autouse=True)
-def _connections_of_litellm_in_a_test(_connections_of_litellm: None) -> Iterator[None]:
-    """LiteLLM leaves its connections to the collector. They are collected here, and not in a test that has none."""
-    before = _open_files()
-    yield
-    if "litellm" in sys.modules and _open_files() > before:
-        _collect_unheard()
-
-
-def _open_files() -> int:
-    return sum(1 for _ in Path("/dev/fd").iterdir())
-
-
-def _collect_unheard() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 @pytest.fixture(autouse=True)
@@ -96,13 +79,14 @@ _WARNINGS_OF_LITELLM = (
     "ignore:Accessing the 'model_fields':DeprecationWarning",
     "ignore:Item .* on TypedDict:UserWarning",
     "ignore:coroutine 'OpenAIChatCompletion.(async_streaming|acompletion)' was never awaited:RuntimeWarning",
-    "ignore:unclosed (<socket.socket|transport <_SelectorSocketTransport|event loop):ResourceWarning",
+    "ignore:unclosed event loop:ResourceWarning",
 )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # LiteLLM's alone, which are collected in whatever test comes next.
+    # LiteLLM's, which are collected in whatever test comes next. What of ours must not stay open is tested where it is.
     config.addinivalue_line("filterwarnings", "ignore:Unclosed (client session|connector) <aiohttp:ResourceWarning")
+    config.addinivalue_line("filterwarnings", "ignore:unclosed (<socket.socket|transport <_Sel):ResourceWarning")
     if dspy_fits("<3.4"):
         for warning in _WARNINGS_OF_LITELLM:
             config.addinivalue_line("filterwarnings", warning)
