@@ -79,14 +79,13 @@ _WARNINGS_OF_LITELLM = (
     "ignore:Accessing the 'model_fields':DeprecationWarning",
     "ignore:Item .* on TypedDict:UserWarning",
     "ignore:coroutine 'OpenAIChatCompletion.(async_streaming|acompletion)' was never awaited:RuntimeWarning",
-    "ignore:unclosed event loop:ResourceWarning",
 )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     # LiteLLM's, which are collected in whatever test comes next. What of ours must not stay open is tested where it is.
     config.addinivalue_line("filterwarnings", "ignore:Unclosed (client session|connector) <aiohttp:ResourceWarning")
-    config.addinivalue_line("filterwarnings", "ignore:unclosed (<socket.socket|transport <_Sel):ResourceWarning")
+    config.addinivalue_line("filterwarnings", "ignore:unclosed (<socket.socket|transport <_Sel|event loop):ResourceWarning")
     if dspy_fits("<3.4"):
         for warning in _WARNINGS_OF_LITELLM:
             config.addinivalue_line("filterwarnings", warning)
