@@ -85,7 +85,9 @@ _WARNINGS_OF_LITELLM = (
 def pytest_configure(config: pytest.Config) -> None:
     # LiteLLM's, which are collected in whatever test comes next. What of ours must not stay open is tested where it is.
     config.addinivalue_line("filterwarnings", "ignore:Unclosed (client session|connector) <aiohttp:ResourceWarning")
-    config.addinivalue_line("filterwarnings", "ignore:unclosed (<socket.socket|transport <_Sel|event loop):ResourceWarning")
+    config.addinivalue_line(
+        "filterwarnings", "ignore:unclosed (<socket.socket|transport <_Sel|event loop):ResourceWarning"
+    )
     if dspy_fits("<3.4"):
         for warning in _WARNINGS_OF_LITELLM:
             config.addinivalue_line("filterwarnings", warning)
