@@ -1,0 +1,40 @@
+"""What a benchmark says: figures, and whether they are as good as they are meant to be."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One line of the table: what a contender cost, and how that compares with another's."""
+
+    section: str
+    """As in "chunks in bursts"."""
+    what: str
+    """What was watched: "chat, async"."""
+    arrival: str
+    """How the chunks arrive: "bursts", "singly, 50/s", "paced, 20/s"; "" where nothing arrives."""
+    contender: str
+    """"fieldstream", "floor", "dspy.streamify", "httpx" …"""
+    value: float
+    """The median of the rounds."""
+    unit: str
+    against: str | None = None
+    """The other contender, if the value is compared with one."""
+    ratio: float | None = None
+    """The median of the ratios of pairs that were taken in the same round; or of the value to a limit."""
+    goal: float | None = None
+    """What the ratio may be; where there is no `against`, what the value may be."""
+    at_least: bool = False
+    """The goal is a lower bound."""
+
+    def __post_init__(self) -> None:
+        if (self.against is None) != (self.ratio is None):
+            raise ValueError("`against` and `ratio` go together: name what the ratio is of")
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is met, where there is one. The figure counts as it is measured, not as it is rounded."""
+        if self.goal is None:
+            return None
+        measured = self.value if self.ratio is None else self.ratio
+        return measured >= self.goal if self.at_least else measured <= self.goal
