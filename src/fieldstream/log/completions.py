@@ -24,8 +24,11 @@ class CompletionCursor(Follower[Entry]):
         events = self._cursor.take()
         # After the events, so that none is missing of those that come between them.
         completions = self._log.completions(self._seen, self._cursor.after + 1)
-        self._seen += len(completions)
         entries: list[Entry] = []
+        if not completions:
+            entries += events
+            return entries
+        self._seen += len(completions)
         at = 0
         for event in events:
             # A text that went on behind a completion may have come as one.

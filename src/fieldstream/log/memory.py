@@ -169,6 +169,8 @@ class MemoryLog:
 
     def completions(self, after: int, events: int) -> list[Completion]:
         """Those after so many of them, as far as they belong to the first so many ``events``."""
+        if len(self._completed_after) == after:
+            return []
         with self._lock:
             until = bisect_right(self._completed_after, events, lo=after)
             return [
@@ -202,8 +204,10 @@ class MemoryLog:
         With ``merge``, consecutive deltas of one text come as one, which carries the last ``seq`` it covers.
         """
         events: list[Event] = []
+        position = max(after, -1) + 1
+        if len(self._source) <= position:
+            return events
         with self._lock:
-            position = max(after, -1) + 1
             count = len(self._source)
             while position < count and len(events) < limit:
                 source = self._source[position]

@@ -63,10 +63,11 @@ class FieldCalls(Generic[C]):
 
     def concerned(self, event: Event | Completion) -> C | None:
         """The call whose field the event is about: its first candidate's, or the call's end."""
+        if type(event) is FieldDelta:  # Nearly always, so that it comes before the match.
+            return self._writing(event)
         match event:
-            case FieldDelta() | FieldReset() | FieldEnded() | Completion():
-                if event.field == self._name.field and not event.candidate:
-                    return self._calls.get(event.call)
+            case FieldReset() | FieldEnded() | Completion():
+                return self._writing(event)
             case FieldStarted(call=id, field=self._name.field, candidate=0) if id in self._meant:
                 call = self._calls[id] = self._new(event, self._attempts.writes(id))
                 self._order.append(call)
@@ -79,6 +80,11 @@ class FieldCalls(Generic[C]):
                 return self._end(event)
             case _:
                 pass
+        return None
+
+    def _writing(self, event: FieldDelta | FieldReset | FieldEnded | Completion) -> C | None:
+        if event.field == self._name.field and not event.candidate:
+            return self._calls.get(event.call)
         return None
 
     def _end(self, event: CallEnded) -> C | None:

@@ -54,6 +54,11 @@ class PartialValue:
         self._path: Path | None = None
         self._holder: Any = None
         self._key: str | int = 0
+        self._in_json = True  # and not in an object
+        # What was found last: the container at this path, and its shape.
+        self._at: Path | None = None
+        self._container: Any = None
+        self._shape: Shape = self._slot.shape
 
     @property
     def value(self) -> Any:
@@ -63,6 +68,7 @@ class PartialValue:
     def append(self, path: Path, text: str) -> None:
         if path != self._path:
             holder, key, slot = self._find(path)
+            self._forget(path)
             known = _get(holder, key)
             if slot.stateful:
                 if known in (UNSET, None) or _state_of(known) == "pending":
@@ -72,19 +78,29 @@ class PartialValue:
             elif not isinstance(known, str):
                 _put(holder, key, "")
             self._path, self._holder, self._key = path, holder, key
+            self._in_json = isinstance(holder, dict | list)
+        holder: Any = self._holder
+        key: Any = self._key
         # The only reference to a text that grows is this one, so that Python need not copy it.
-        known = _get(self._holder, self._key)
-        _put(self._holder, self._key, None)
-        known += text
-        _put(self._holder, self._key, known)
+        if self._in_json:
+            known = holder[key]
+            holder[key] = None
+            known += text
+            holder[key] = known
+        else:
+            known = _get(holder, key)
+            _put(holder, key, None)
+            known += text
+            _put(holder, key, known)
 
     def assign(self, path: Path, value: Any) -> None:
         self._path = None
         holder, key, slot = self._find(path)
+        self._forget(path)
         _put(holder, key, self._built(slot, value))
 
     def withdraw(self, path: Path) -> None:
-        self._path = None
+        self._path = self._at = None
         if not path:
             self._root[0] = UNSET
             return
@@ -123,15 +139,25 @@ class PartialValue:
 
     def _find(self, path: Path) -> tuple[Any, str | int, Slot]:
         """What holds the value at this path, under which key, and the value's slot."""
-        holder: Any = self._root
-        key: str | int = 0
-        slot = self._slot
-        for step in path:
-            inner = _get(holder, key)
-            holder = _get(inner, "value") if slot.stateful else inner
-            key = step
-            slot = _slot_of(slot.shape, step)
-        return holder, key, slot
+        if not path:
+            return self._root, 0, self._slot
+        if path[:-1] != self._at:
+            container: Any = self._root[0]
+            slot = self._slot
+            if slot.stateful:
+                container = _get(container, "value")
+            for step in path[:-1]:
+                container = _get(container, step)
+                slot = _slot_of(slot.shape, step)
+                if slot.stateful:
+                    container = _get(container, "value")
+            self._at, self._container, self._shape = path[:-1], container, slot.shape
+        return self._container, path[-1], _slot_of(self._shape, path[-1])
+
+    def _forget(self, path: Path) -> None:
+        """What is at this path is replaced, and what is in it."""
+        if self._at is not None and self._at[: len(path)] == path:
+            self._at = None
 
     def _built(self, slot: Slot, value: Any) -> Any:
         shape = slot.shape

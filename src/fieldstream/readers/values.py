@@ -50,8 +50,13 @@ class ValueAssembler:
     def feed(self, entries: Iterable[Event | Completion]) -> None:
         """Take what was said."""
         for entry in entries:
-            self.ended = self.ended or isinstance(entry, RunEnded)
-            if (call := self._calls.concerned(entry)) is not None:
+            call = self._calls.concerned(entry)
+            if call is None:
+                self.ended = self.ended or isinstance(entry, RunEnded)
+            elif type(entry) is FieldDelta and entry.text is not None:  # Nearly always, so that it comes first.
+                call.value.append(entry.path, entry.text)
+                call.changed = True
+            else:
                 self._take(call, entry)
         while (front := self._calls.front) is not None and front.ended and front.final is UNSET:
             self._calls.drop_front()
@@ -80,9 +85,6 @@ class ValueAssembler:
     def _take(self, call: _Call, entry: Event | Completion) -> None:
         value = call.value
         match entry:
-            case FieldDelta(path=path, text=str(text)):
-                value.append(path, text)
-                call.changed = True
             case FieldDelta(path=path, value=assigned):
                 value.assign(path, assigned)
                 call.changed = True
