@@ -15,6 +15,7 @@ from benchmarks.peers import peer
 from fieldstream import tap
 from fieldstream._fields import FieldName
 from fieldstream.fields import Appended, Assigned, Change, Completed, Withdrawn
+from fieldstream.fields import Written as Literal
 from fieldstream.log import CompletionCursor, MemoryLog
 from fieldstream.readers.partial import PartialValue
 from fieldstream.readers.values import ValueAssembler
@@ -57,16 +58,19 @@ def fieldstream(written: Written, *, typed: bool = False) -> Callable[[], Any]:
 
 
 def _apply(partial: PartialValue, change: Change) -> None:
+    if type(change) is Appended:  # Nearly always, as for `tap.writer`: so these two come before the match.
+        partial.append(change.path, change.text)
+        return
+    if type(change) is Literal:
+        return
     match change:
-        case Appended(_, text, path):
-            partial.append(path, text)
         case Assigned(_, value, path):
             partial.assign(path, value)
         case Completed(_, path):
             partial.complete(path)
         case Withdrawn(_, _, path):
             partial.withdraw(path)
-        case _:  # literal text, and where the field begins and ends
+        case _:  # where the field begins and ends
             pass
 
 
