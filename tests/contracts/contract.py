@@ -19,7 +19,7 @@ no_engines = pytest.mark.dspy("<3.4")
 
 def theirs(function: Any) -> Any:
     """The function, or where a run has put one of ours around it, that one."""
-    while "original" in (inside := inspect.getclosurevars(function).nonlocals):
+    while inspect.isfunction(function) and "original" in (inside := inspect.getclosurevars(function).nonlocals):
         function = inside["original"]
     return inspect.unwrap(function)
 

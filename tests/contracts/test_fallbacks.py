@@ -50,6 +50,11 @@ CASES = [
     case(None, "change", "dspy.clients.engines.lm15_engine", "_Routing._target", marks=engines),
     case("endings", "change", "dspy._vendor.lm15.providers.base", "parse_sse", marks=engines),
     case("endings", "hide", "dspy._vendor.lm15.providers.async_base", "aparse_sse", marks=engines),
+    case(None, "hide", "dspy._vendor.lm15.providers.openai_chat", "OpenAIChatLM", marks=engines),
+    case(
+        "bodies", "change", "dspy._vendor.lm15.transports._types", "AsyncTransportResponse.aiter_lines", marks=engines
+    ),
+    case("bodies", "hide", "dspy._vendor.lm15.transports._http11", "ChunkedDecoder", marks=engines),
     case("waits", "change", "dspy._vendor.lm15.transports._sync", "StdlibTransport._send_request", marks=engines),
     case("waits", "time", "dspy.clients.execution", marks=engines),
     case("usage", "change", "dspy.clients.base_lm", "BaseLM._process_lm_response", marks=no_engines),

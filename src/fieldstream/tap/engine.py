@@ -19,7 +19,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -35,32 +34,61 @@ from dspy.utils.exceptions import LMUnsupportedFeatureError
 from fieldstream.tap.internals import UnknownInternalError, known, lacking
 from fieldstream.tap.lm_call import LmCall
 from fieldstream.tap.sockets import interruptible_socket
-from fieldstream.tap.sse import SseDecoder, adecode, decode
+from fieldstream.tap.stream.sse import SseDecoder, adecode, current_decoder, decode
+from fieldstream.tap.stream.text import is_read_alike, text_of
 
 _UNSUPPORTED = (lm15.UnsupportedFeatureError, LMUnsupportedFeatureError)
-
-_decoder: ContextVar[SseDecoder | None] = ContextVar("fieldstream_sse_decoder", default=None)
-"""The decoder of the stream that is being read, where it is one of ours."""
 
 
 class _Report:
     """Takes the events of one attempt: text to the fields, the rest where it belongs; and builds the response."""
 
-    __slots__ = ("_accumulator", "_bridge", "_calls", "_decoder", "_ended", "_index", "_lm", "_provider", "_texts")
+    __slots__ = (
+        "_accumulator",
+        "_bridge",
+        "_calls",
+        "_ended",
+        "_index",
+        "_lm",
+        "_provider",
+        "_texts",
+        "_thoughts",
+        "decoder",
+        "takes_text",
+    )
 
-    def __init__(self, lm: LmCall, index: int, request: Any, decoder: SseDecoder, provider: str | None) -> None:
+    def __init__(self, lm: LmCall, index: int, request: Any, provider: str | None) -> None:
         self._lm = lm
         self._index = index
-        self._decoder = decoder
         self._provider = provider
         self._ended = False
+        self.decoder = SseDecoder(self._take)
+        self.takes_text = False
+        """Whether chunks that bring nothing but text are taken as they come from the wire."""
         self._accumulator = StreamAccumulator(request)
         wanted = lm.state.recorder.sink.wants_chunks or lm.wants_chunks(index)
         self._bridge = ListenerBridge(request.model, id(lm.predictor)) if wanted else None
         # By part, and given to DSPy's accumulator at the end: it takes its time over each piece of a text, and parses
         # the whole of a tool call anew at each.
         self._texts: dict[int, list[str]] = {}
+        self._thoughts: list[str] = []
         self._calls: dict[int, list[Any]] = {}
+
+    def allow_text(self, provider: Any, request: Any) -> None:
+        """The stream is this provider's: its text may be taken from the wire, if nobody wants the chunks."""
+        self.takes_text = self._bridge is None and is_read_alike(provider, request)
+
+    def _take(self, data: bytes) -> bool:
+        if not self.takes_text or (said := text_of(data)) is None:
+            return False
+        text, thought = said
+        if thought:
+            self._thoughts.append(thought)
+            self._lm.reasoning(self._index, thought)
+        if text:
+            self._texts.setdefault(0, []).append(text)
+            self._lm.text(self._index, text)
+        return True
 
     def push(self, event: Any) -> None:
         if event.type == "delta":
@@ -96,12 +124,15 @@ class _Report:
         if "endings" in lacking:
             return  # Nobody knows whether the end mark came.
         # DSPy takes a chunk with nothing but usage for an end. The stream was cut off all the same.
-        if event.finish_reason is None and not self._decoder.done and "choices" in (event.provider_data or {}):
+        if event.finish_reason is None and not self.decoder.done and "choices" in (event.provider_data or {}):
             raise _cut_off()
 
     def response(self) -> Any:
         if not self._ended:
             raise _cut_off()
+        if self._thoughts:
+            thought = lm15.ThinkingDelta(text="".join(self._thoughts))
+            self._accumulator.push(lm15.StreamDeltaEvent(delta=thought))
         for part, pieces in self._texts.items():
             text = lm15.TextDelta(text="".join(pieces), part_index=part)
             self._accumulator.push(lm15.StreamDeltaEvent(delta=text))
@@ -133,9 +164,10 @@ class _Attempt:
     @contextmanager
     def _report(self, request: Any) -> Generator[_Report]:
         """Read a stream in this block. What is wrong with it is raised as what would be wrong with a whole answer."""
-        token = _decoder.set(decoder := SseDecoder())
+        report = _Report(self._lm, self._index, request, self._provider)
+        token = current_decoder.set(report.decoder)
         try:
-            yield _Report(self._lm, self._index, request, decoder, self._provider)
+            yield report
         except lm15.StreamAssemblyError as error:
             # A stream without its end is a broken connection, which DSPy may retry.
             raise (_cut_off() if "without a completion event" in str(error) else error) from error
@@ -143,7 +175,7 @@ class _Attempt:
             message = f"an event of the provider's stream is not JSON: {error}"
             raise lm15.ProviderError(message, provider=self._provider, status=200) from error
         finally:
-            _decoder.reset(token)
+            current_decoder.reset(token)
 
 
 class StreamingEngine(_Attempt):
@@ -161,14 +193,15 @@ class StreamingEngine(_Attempt):
             socket = stack.enter_context(interruptible_socket(cancellation))
             stack.enter_context(cancellation.interrupting(socket.shut_down))
             report = stack.enter_context(self._report(request))
-            events = stack.enter_context(closing_stream(self._events(request)))
+            events = stack.enter_context(closing_stream(self._events(request, report)))
             for event in events:
                 report.push(event)
             return report.response()
 
-    def _events(self, request: Any) -> Iterator[Any]:
+    def _events(self, request: Any, report: _Report) -> Iterator[Any]:
         if isinstance(self._engine, LM15Engine) and _has_target(type(self._engine)):
             provider, routed = self._engine._target(request, streaming=True)
+            report.allow_text(provider, routed)
             return provider.stream(routed)
         return checked_stream(self._engine.stream(request), provider=self._provider)
 
@@ -184,15 +217,16 @@ class AsyncStreamingEngine(_Attempt):
 
     async def _stream(self, request: Any) -> Any:
         with self._report(request) as report:
-            async with aclosing_stream(await self._events(request)) as events:
+            async with aclosing_stream(await self._events(request, report)) as events:
                 async for event in events:
                     report.push(event)
             return report.response()
 
-    async def _events(self, request: Any) -> AsyncIterator[Any]:
+    async def _events(self, request: Any, report: _Report) -> AsyncIterator[Any]:
         if isinstance(self._engine, AsyncLM15Engine) and _has_target(type(self._engine)):
             # In a thread, as the engine does it: credentials may be loaded here.
             provider, routed = await asyncio.to_thread(self._engine._target, request, streaming=True)
+            report.allow_text(provider, routed)
             return provider.stream(routed)
         return achecked_stream(self._engine.stream(request), provider=self._provider)
 
@@ -209,7 +243,7 @@ def _has_target(engine: Any) -> bool:
 
 def _wrap_parse_sse(original: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
     def parse_sse(lines: Iterator[bytes], **limits: int) -> Iterator[Any]:
-        decoder = _decoder.get()
+        decoder = current_decoder.get()
         return original(lines, **limits) if decoder is None else decode(decoder, lines)
 
     return parse_sse
@@ -217,7 +251,7 @@ def _wrap_parse_sse(original: Callable[..., Iterator[Any]]) -> Callable[..., Ite
 
 def _wrap_aparse_sse(original: Callable[..., AsyncIterator[Any]]) -> Callable[..., AsyncIterator[Any]]:
     def aparse_sse(lines: AsyncIterator[bytes], **limits: int) -> AsyncIterator[Any]:
-        decoder = _decoder.get()
+        decoder = current_decoder.get()
         return original(lines, **limits) if decoder is None else adecode(decoder, lines)
 
     return aparse_sse

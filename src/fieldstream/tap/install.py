@@ -17,7 +17,7 @@ import threading
 from typing import Any
 
 from fieldstream.tap.current import current_tap
-from fieldstream.tap.internals import UnknownInternalError, known, put
+from fieldstream.tap.internals import UnknownInternalError, known, lacking, put
 
 _lock = threading.Lock()
 _installed = False
@@ -36,6 +36,8 @@ def install() -> None:
         if importlib.util.find_spec("dspy.clients.execution") is not None:  # DSPy 3.4 and later
             put("engines", _install_engines)
             put("endings", _install_endings)
+            if "endings" not in lacking:  # What comes in blocks is for our own decoder to take apart.
+                put("bodies", _install_bodies)
             put("waits", _install_waits)
         else:
             put("usage", _install_responses)
@@ -85,6 +87,12 @@ def _install_endings() -> None:
     from fieldstream.tap import engine
 
     engine.install()
+
+
+def _install_bodies() -> None:
+    from fieldstream.tap.stream import body
+
+    body.install()
 
 
 def _install_responses() -> None:
