@@ -35,9 +35,9 @@ state        what may come                                              where it
 
 import re
 from collections.abc import Callable
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import ClassVar, Final, Literal, Protocol, TypeAlias
 
-from fieldstream.fields.lenient.strings import QUOTES, read_json, read_loose, unescape
+from fieldstream.fields.lenient.strings import QUOTES, is_plain, read_json, read_loose, unescape
 from fieldstream.fields.lenient.words import NAMES, NUMERIC, Scalar, alone, is_json, meaning
 
 Kind: TypeAlias = Literal["{", "[", '"']
@@ -152,36 +152,18 @@ class LenientTokenizer:
 
     def feed(self, text: str) -> int:
         """Read on. Gives how many of the characters follow the value, and were not read."""
-        in_string = self.state == "string" and self._strict and not self._held
-        if in_string and text.isprintable() and '"' not in text and "\\" not in text:  # nearly always
-            self._say(text)
-            return 0
         if self._held:
             text = self._held + text
             self._held = ""
-        at = 0
-        while at < len(text):
-            match self.state:
-                case "string":
-                    at = self._read_string(text, at)
-                case "quote" | "doubt":
-                    at = self._read_quote(text, at)
-                case "label":
-                    at = self._read_label(text, at)
-                case "word":
-                    at = self._read_word(text, at)
-                case "bare":
-                    at = self._read_bare(text, at)
-                case "comment":
-                    at = self._read_comment(text, at)
-                case "prose":
-                    at = self._read_prose(text, at)
-                case "paren":
-                    at = self._read_paren(text, at)
-                case "over" | "lost":
-                    return len(text) - at
-                case _:
-                    at = self._read_structure(text, at)
+        elif self.state == "string" and self._strict and is_plain(text):  # nearly always
+            self._say(text)
+            return 0
+        at, size = 0, len(text)
+        while at < size:
+            read = self._READERS.get(self.state)
+            if read is None:
+                return size - at
+            at = read(self, text, at)
         return 0
 
     def finish(self) -> None:
@@ -229,7 +211,7 @@ class LenientTokenizer:
         char = text[at]
         last, self._last = self._last, ""
         if char.isspace():
-            return _blank(text, at).end()
+            return at + 1 if char == " " else _blank(text, at).end()
         state = self.state
         if self._strict and char not in _AS_JSON[state]:
             self._strict = False
@@ -327,9 +309,10 @@ class LenientTokenizer:
             self._listener.begin(kind)
 
     def _tell_begins(self) -> None:
-        for kind in self._untold:
-            self._listener.begin(kind)
-        self._untold = []
+        if self._untold:
+            for kind in self._untold:
+                self._listener.begin(kind)
+            self._untold = []
 
     def _empty_element(self) -> bool:
         """Whether the innermost container is empty, and an array's."""
@@ -413,20 +396,17 @@ class LenientTokenizer:
         if self._named:
             self._parts.append(part)
             return
-        if part[-1].isspace():
-            told = part.rstrip()
-            rest = part[len(told) :]
-        else:
-            told, rest = part, ""
-        if told and self._tail:
-            told = "".join(self._tail) + told
-            self._tail = []
-        if rest:
-            self._tail.append(rest)
+        told = part.rstrip()
+        size = len(told)
         if told:
+            if self._tail:
+                told = "".join(self._tail) + told
+                self._tail = []
             if self._untold:
                 self._tell_begins()
             self._listener.text(told)
+        if size < len(part):
+            self._tail.append(part[size:])
 
     def _end_string(self, *, whole: bool = True) -> None:
         gap, self._gap = self._gap, []
@@ -451,6 +431,10 @@ class LenientTokenizer:
 
     def _read_quote(self, text: str, at: int) -> int:
         """What follows a quote tells whether it ends the string."""
+        char = text[at]
+        if self.state == "quote" and not self._inner and (char == ":" if self._named else char in ",]}"):
+            self._end_string()  # nearly always
+            return at
         end = _blank(text, at).end()
         if end > at:
             self._gap.append(text[at:end])
@@ -661,3 +645,22 @@ class LenientTokenizer:
             self._tell_string(value)
         else:
             self._tell_scalar(value)
+
+    _READERS: ClassVar[dict[State, Callable[["LenientTokenizer", str, int], int]]] = {
+        "prose": _read_prose,
+        "paren": _read_paren,
+        "item": _read_structure,
+        "member": _read_structure,
+        "next": _read_structure,
+        "key": _read_structure,
+        "value": _read_structure,
+        "string": _read_string,
+        "quote": _read_quote,
+        "doubt": _read_quote,
+        "label": _read_label,
+        "colon": _read_structure,
+        "word": _read_word,
+        "bare": _read_bare,
+        "comment": _read_comment,
+    }
+    """What reads on from each state, and gives how far; none where there is nothing to read."""

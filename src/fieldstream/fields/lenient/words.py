@@ -6,7 +6,7 @@ case; dates and fractions are strings; and ``...`` in an array is nothing.
 """
 
 import ast
-import json
+import math
 import re
 from typing import Final, Literal, TypeAlias, cast
 
@@ -21,6 +21,14 @@ NUMERIC: Final = "0123456789-.eE/,_"
 NAMES: Final = {"true": True, "false": False, "null": None, "none": None}
 """Names of scalars, in lower case."""
 
+_JSON_NAMES: Final[dict[str, Scalar]] = {
+    "true": True,
+    "false": False,
+    "null": None,
+    "NaN": math.nan,
+    "Infinity": math.inf,
+    "-Infinity": -math.inf,
+}
 _JSON_SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|NaN|-?Infinity")
 _PYTHON_SCALAR = re.compile(
     r"""[ \t]*(?:'(?:[^'\\\n\r\0]|\\(?:[\\'"abfnrtv]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}))*+'|True|False|None"""
@@ -33,7 +41,7 @@ def meaning(word: str, follows: str, *, strict: bool, in_object: bool) -> Meanin
     """What a word means before this character; none at the text's end."""
     if strict and is_json(word):
         try:
-            return "scalar", json.loads(word)
+            return "scalar", _of_json(word)
         except ValueError:  # too many digits
             return "string", word
     if word.lower() in NAMES and (not follows or follows.isspace() or follows in ",)]}"):
@@ -59,12 +67,19 @@ def is_json(word: str) -> bool:
     return _JSON_SCALAR.fullmatch(word) is not None
 
 
+def _of_json(word: str) -> Scalar:
+    """What a word of JSON means; ``json.loads`` takes ten times as long to say so."""
+    if word in _JSON_NAMES:
+        return _JSON_NAMES[word]
+    return float(word) if "." in word or "e" in word or "E" in word else int(word)
+
+
 def alone(text: str) -> Scalar | str:
     """What a text means that has no container: a scalar, a string of Python, or itself."""
     stripped = text.strip(" \t\n\r")
     try:
         if is_json(stripped):
-            return cast("Scalar", json.loads(stripped))
+            return _of_json(stripped)
         if _PYTHON_SCALAR.fullmatch(text):
             return cast("Scalar | str", ast.literal_eval(text))
     except (ValueError, SyntaxError):

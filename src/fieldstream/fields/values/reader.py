@@ -31,6 +31,11 @@ from fieldstream.fields.values.shapes import (
 _DEPTH: Final = 100
 """What is deeper than this is left out: each change has its whole path, and an LM may write brackets without end."""
 
+# `A | B` is a new object each time that it is evaluated, which takes longer than the question whether something is one.
+_HOLDING: Final = (Members, Items)
+_GROWING: Final = (Text, Plain)
+_CONVERTING: Final = (Scalar, Choice)
+
 
 class _Container:
     """An object or a list that is being read."""
@@ -88,7 +93,11 @@ class ValueReader:
     def take(self) -> list[Change]:
         """What changed since."""
         if self._parts and self._grows:
-            self._show_text()
+            if self._begun and self._draft is None:  # nearly always
+                self._changes[-1].append(Appended(self._field, "".join(self._parts), self._path))
+                self._parts = []
+            else:
+                self._show_text()
         changes, self._changes[0] = self._changes[0], []
         return changes
 
@@ -120,12 +129,12 @@ class ValueReader:
         shape = shape_that_begins(slot.shape, kind) if slot is not None else None
         if slot is None or shape is None:
             self._skipped += 1
-        elif isinstance(shape, Members | Items):
+        elif isinstance(shape, _HOLDING):
             self._begin_container(shape, slot, "{" if kind == "{" else "[")
         else:
             self._string = slot
             self._path = self._place()
-            self._grows = isinstance(shape, Text | Plain) and not slot.done
+            self._grows = isinstance(shape, _GROWING) and not slot.done
             self._begun = False
 
     def text(self, part: str) -> None:
@@ -247,7 +256,7 @@ class ValueReader:
         shape = slot.shape
         if isinstance(shape, Choice) and has(shape.every, Later):
             return False
-        if isinstance(shape, Scalar | Choice):
+        if isinstance(shape, _CONVERTING):
             try:
                 value = shape.as_json(value)
             except Exception:  # It is not what was expected: the adapter will say so, and how it goes on.

@@ -24,7 +24,11 @@ class StructuredParser:
         self._texts: dict[str, list[str]] = {field: [] for field, slot in slots.items() if slot.done}
 
     def feed(self, text: str) -> list[Change]:
-        return self._read(self._parser.feed(text))
+        changes = self._parser.feed(text)
+        if len(changes) == 1 and type(written := changes[0]) is Written:  # nearly always
+            literal = self._literals.get(written.field)
+            return [written, *literal.feed(written.text)] if literal is not None else changes
+        return self._read(changes)
 
     def finish(self) -> list[Change]:
         return self._read(self._parser.finish())
@@ -76,10 +80,10 @@ class LiteralReader:
         return self._reader.complete
 
     def feed(self, text: str) -> list[Change]:
-        if self._tokens is None and not self._begin(text):
+        tokens = self._tokens or self._begin(text)
+        if tokens is None:
             return []
-        if self._tokens is not None:
-            self._tokens.feed(text)
+        tokens.feed(text)
         return self._reader.take()
 
     def finish(self) -> list[Change]:
@@ -89,18 +93,18 @@ class LiteralReader:
             self._reader.scalar("".join(self._whole).strip())
         return self._reader.take()
 
-    def _begin(self, text: str) -> bool:
-        """Whether the text is to be read as JSON from here on."""
+    def _begin(self, text: str) -> LenientTokenizer | None:
+        """What reads the text from here on, if that is JSON."""
         if isinstance(self._slot.shape, Later):
-            return False
+            return None
         if self._whole is not None:
             first = text.lstrip()[:1]
             if any(self._whole) or not self._may_be_json(first):
                 if first or self._whole:
                     self._whole.append(text)
-                return False
+                return None
         self._tokens = LenientTokenizer(self._reader)
-        return True
+        return self._tokens
 
     def _may_be_json(self, first: str) -> bool:
         match self._slot.shape:
