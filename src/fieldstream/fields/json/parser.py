@@ -174,10 +174,15 @@ class JsonParser:
     def _read(self, text: str, start: int) -> list[Change]:
         self._text = text
         self._from = start
+        in_literal = self._field and self._mode == "literal"
         end = self._tokens.feed(text, start)
+        state = self._tokens.state
+        if in_literal and not self._changes and state != "broken":  # it goes on, with all of this text
+            self._raw.write(text)
+            self._quick = Written if self._tokens.in_plain_text else None
+            return [Written(self._field, text)]
         if self._field:
             self._take_literal(end)
-        state = self._tokens.state
         self._raw.write(text[start:end] if state == "over" else text[start:])
         if state == "over":
             self._place = "after"

@@ -103,7 +103,7 @@ class Tokenizer:
                 continue
             char = text[at]
             if char in " \t\n\r" and state != "over" and state != "broken":
-                at = _blank(text, at).end()
+                at = at + 1 if char == " " else _blank(text, at).end()
                 continue
             match state:
                 case "next":
@@ -168,6 +168,11 @@ class Tokenizer:
 
     def _read_string(self, text: str, at: int) -> int:
         """Read to the string's end, or to the text's; keep what does not yet say what it means."""
+        if not self._held:
+            end = text.find('"', at)
+            part = text[at:] if end < 0 else text[at:end]
+            if part.isprintable() and "\\" not in part:  # nearly always: it is what it says
+                return self._take_string(part, at + len(part), ends=end >= 0)
         before = len(self._held)
         if before:
             text = self._held + text[at:]
@@ -189,23 +194,28 @@ class Tokenizer:
         else:
             broken = text[end] != '"'
         self._held = text[rest:end]
-        if self.state == "name":
-            self._parts.append(part)
-        elif part:
-            self._listener.text(part)
-        if end == len(text):
-            return end + shift
+        ends = end < len(text) and not broken
+        end = self._take_string(part, end + shift, ends=ends)
         if broken:
             self.state = "broken"
-            return max(end + shift, 0)
+            return max(end, 0)
+        return end
+
+    def _take_string(self, part: str, end: int, *, ends: bool) -> int:
+        """More of a string, up to this place, where it may end; give the place behind it."""
         if self.state == "name":
-            name = "".join(self._parts)
-            self._parts = []
-            self.state = "colon"
-            self._listener.key(name)
-            end += 1
-        else:
-            end += 1
+            self._parts.append(part)
+            if ends:
+                name = "".join(self._parts)
+                self._parts = []
+                self.state = "colon"
+                self._listener.key(name)
+                return end + 1
+            return end
+        if part:
+            self._listener.text(part)
+        if ends:
             self.state = "next" if self._stack else "over"
-            self._listener.end('"', end + shift)
-        return end + shift
+            self._listener.end('"', end + 1)
+            return end + 1
+        return end
