@@ -4,16 +4,19 @@
 #   make test TESTS="tests/log -x"   these tests, and any of pytest's options
 #   make test JOBS=4                 in so many processes
 #   make test-newest                 with the newest DSPy only; test-oldest likewise
+#   make bench BENCH="chunks load"   these benchmarks, and any options of `python -m benchmarks`
 
 VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
 JOBS ?= 2
 TESTS ?=
+BENCH ?=
 export PYTHON
 
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
+PEERS := $(VENV)/.installed-bench
 OLDEST := .venv-oldest
 OLDEST_TEST := $(OLDEST)/.installed-test
 CODE := $(wildcard src tests benchmarks examples)
@@ -52,8 +55,8 @@ format: $(DEV) ## Put the code in order
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-bench: $(DEV) ## Measure, next to dspy.streamify and DSPy's bare LM call
-	$(BIN)/python -m benchmarks
+bench: $(PEERS) ## Measure, next to dspy.streamify, DSPy's bare LM call and others: a table, and build/bench.json
+	$(BIN)/python -m benchmarks $(BENCH)
 
 lock: $(DEV) ## Renew the constraints: the newest of everything, and with the oldest DSPy
 	scripts/lock $(BIN)/python
@@ -69,6 +72,10 @@ $(RUNTIME): pyproject.toml $(CONSTRAINTS) scripts/setup
 $(DEV): pyproject.toml $(CONSTRAINTS) scripts/setup
 	scripts/setup $(VENV) $(CONSTRAINTS) dev
 	@touch $@ $(RUNTIME)
+
+$(PEERS): pyproject.toml $(CONSTRAINTS) scripts/setup
+	scripts/setup $(VENV) $(CONSTRAINTS) bench
+	@touch $@ $(DEV) $(RUNTIME)
 
 $(OLDEST_TEST): pyproject.toml constraints-oldest.txt scripts/setup
 	scripts/setup $(OLDEST) constraints-oldest.txt terminal,test

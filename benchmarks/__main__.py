@@ -1,42 +1,82 @@
-"""``python -m benchmarks``: every benchmark, as a table and a JSON file."""
+"""``python -m benchmarks``: every benchmark, or some, as a table, a JSON file and plots."""
 
 import argparse
-import json
-import logging
-from dataclasses import asdict
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-import dspy
-
-from benchmarks.chunk_cost import measure
-from benchmarks.provider import provider
+from benchmarks import page, plots, table
+from benchmarks.figures import Figure
+from benchmarks.report import Report, report
+from benchmarks.section import SECTIONS, measured
 
 
 def main() -> None:
-    """Run the benchmarks, print the table and write the file."""
+    """Run the benchmarks, print the table, write the file and draw."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--chunks", type=int, default=2000, help="provider chunks in an answer (default: 2000)")
-    parser.add_argument("--rounds", type=int, default=15, help="rounds that count (default: 15)")
+    parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(SECTIONS)} (default: all)")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds that count (default: 9)")
+    parser.add_argument(
+        "--quick", action="store_true", help="smoke-sized, to see that it works: the figures say nothing"
+    )
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help="where the figures go")
+    parser.add_argument("--plots", type=Path, default=Path("build/bench"), help="where the plots go")
+    parser.add_argument(
+        "--docs", action="store_true", help="write the figures and plots of all sections into docs/, too"
+    )
+    parser.add_argument("--read", action="store_true", help="measure nothing: take the figures of the JSON file")
+    parser.add_argument("--record", action="store_true", help="only record the ratios that the tests guard")
     arguments = parser.parse_args()
-    logging.getLogger("dspy").setLevel(logging.ERROR)
-    dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)
+    if unknown := [name for name in arguments.sections if name not in SECTIONS]:
+        parser.error(f"there is no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
+    if arguments.record:
+        _record()
+        return
+    if arguments.read:
+        done, failed = Report.read(arguments.json), []
+        for line in (line for figures in done.sections.values() for line in table.lines(figures)):
+            print(line)
+    else:
+        done, failed = _run(arguments.sections or SECTIONS, arguments.rounds, quick=arguments.quick)
+        done.write(arguments.json)
+    for name, figures in done.sections.items():
+        plots.plot(figures, arguments.plots / f"{name}.svg")
+    print(f"\n{_summary(done)}; {arguments.json}, {arguments.plots}/*.svg")
+    if failed:
+        sys.exit(f"not measured: {', '.join(failed)}")
+    if arguments.docs:
+        page.update(done)
 
-    figures = []
-    print(f"CPU per provider chunk: {arguments.chunks} chunks in bursts, median of {arguments.rounds} rounds in turn")
-    print(f"{'':18}{'':20}{'µs':>8}{'of floor':>10}{'of dspy.streamify':>19}   goal")
-    with provider() as lm_kwargs:
-        for figure in measure(lm_kwargs, chunks=arguments.chunks, rounds=arguments.rounds):
-            figures.append(asdict(figure) | {"met": figure.met})
-            of_streamify = "" if figure.of_streamify is None else f"{figure.of_streamify:.2f}×"
-            goal = "" if figure.goal is None else f"≤ {figure.goal} floor: {'met' if figure.met else 'NOT MET'}"
-            print(
-                f"{figure.setting:18}{figure.contender:20}{figure.microseconds:8.1f}{figure.of_floor:9.2f}×"
-                f"{of_streamify:>19}   {goal}",
-                flush=True,
-            )
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+def _run(names: tuple[str, ...], rounds: int, *, quick: bool) -> tuple[Report, list[str]]:
+    """A report, and the names of the sections that failed."""
+    sections: dict[str, list[Figure]] = {}
+    failed: list[str] = []
+    for name in names:
+        figures: list[Figure] = []
+        for line in table.lines(_kept(measured(name, rounds, failed, quick=quick), figures)):
+            print(line, flush=True)
+        if name not in failed:
+            sections[name] = figures
+    return report(sections, rounds=rounds, quick=quick), failed
+
+
+def _kept(figures: Iterator[Figure], into: list[Figure]) -> Iterator[Figure]:
+    for figure in figures:
+        into.append(figure)
+        yield figure
+
+
+def _record() -> None:
+    from benchmarks.guard import record
+
+    print(record())
+
+
+def _summary(done: Report) -> str:
+    figures = [figure for section in done.sections.values() for figure in section if figure.met is not None]
+    missed = sum(figure.met is False for figure in figures)
+    return f"{len(figures)} goals, {missed} missed"
 
 
 if __name__ == "__main__":

@@ -1,26 +1,34 @@
-"""The ways to watch one program, each as a function that runs it once and gives what it saw of its field."""
+"""The ways to watch one program, each as a function that runs it once and says what it saw of its field.
+
+Those of asynchronous programs share an event loop, as in a server: what the first request costs is no chunk's.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from contextvars import copy_context
+from typing import Any, NamedTuple, cast
 
 import anyio.to_thread
 import dspy
+import httpx
 import pydantic
 from dspy.streaming import StreamListener, streamify
 
 import fieldstream
-from fieldstream.events import FieldDelta
+from fieldstream.events import Event, FieldDelta
 from fieldstream.fields import Draft
 
+QUESTION = "Why?"
 
-@dataclass
-class Contender:
-    """A way to watch. ``run`` runs the program once and gives the field's value, or ``None`` where it sees none."""
 
-    name: str
-    run: Callable[[dspy.LM], Any]
+class Seen(NamedTuple):
+    """What a contender saw. The value is `None` where it sees none."""
+
+    value: Any
+    pieces: int
+    """In how many pieces it came: one would be no stream."""
 
 
 class Model(pydantic.BaseModel):
@@ -37,135 +45,205 @@ class Listed(dspy.Signature):
     answer: list[Model] = dspy.OutputField()
 
 
-def structured_contenders(asynchronous: bool) -> list[Contender]:
-    """Those for a program whose field is a list of models; DSPy's listeners have no values."""
-    if asynchronous:
-        return [
-            Contender("floor", _in_loop(lambda lm: _floor_async(lm, Listed))),
-            Contender("fieldstream", _in_loop(_deltas_async)),
-            Contender("fieldstream values", _in_loop(_values_async)),
-        ]
-    return [
-        Contender("floor", _in_loop(lambda lm: _floor_sync(lm, Listed))),
-        Contender("fieldstream", _deltas_sync),
-        Contender("fieldstream values", _values_sync),
-    ]
-
-
-def contenders(asynchronous: bool) -> list[Contender]:
-    """Those for a program that is awaited, or for one that is called."""
-    if asynchronous:
-        return [
-            Contender("floor", _in_loop(_floor_async)),
-            Contender("dspy.streamify", _in_loop(_streamify_async)),
-            Contender("fieldstream", _in_loop(_events_async)),
-            Contender("fieldstream text", _in_loop(_text_async)),
-        ]
-    return [
-        Contender("floor", _in_loop(_floor_sync)),
-        Contender("dspy.streamify", _in_loop(_streamify_sync)),
-        Contender("fieldstream", _events_sync),
-        Contender("fieldstream text", _text_sync),
-    ]
-
-
-def _in_loop(watch: Callable[[dspy.LM], Awaitable[Any]]) -> Callable[[dspy.LM], Any]:
-    async def main(lm: dspy.LM) -> Any:
-        return await watch(lm)
-
-    return lambda lm: asyncio.run(main(lm))
-
-
-class _Nothing:
+class Nothing:
     """A sink that does nothing: what DSPy's own LM streaming costs before anyone looks at a chunk."""
 
     async def send(self, chunk: object) -> None:
         pass
 
 
-def _program(signature: Any = "question -> answer") -> dspy.Predict:
-    return dspy.Predict(signature)
+Contender = Callable[[], Seen]
+Watch = Callable[[dspy.LM, Any], Seen | Awaitable[Seen]]
+TEXT = "question -> answer"
 
 
-async def _floor_async(lm: dspy.LM, *signature: Any) -> None:
-    with dspy.context(lm=lm, send_stream=_Nothing()):
-        await _program(*signature).acall(question="?")
+def checked(contender: Contender, value: Any, pieces: int) -> Contender:
+    """The same, which raises `AssertionError` where it sees another value, or the value in fewer pieces."""
+
+    def run() -> Seen:
+        seen = contender()
+        if seen.value != value or seen.pieces < pieces:
+            raise AssertionError(f"{seen.pieces} pieces (of {pieces}) of {str(seen.value)[:200]!r}")
+        return seen
+
+    return run
 
 
-async def _floor_sync(lm: dspy.LM, *signature: Any) -> None:
-    with dspy.context(lm=lm, send_stream=_Nothing()):
-        await anyio.to_thread.run_sync(lambda: _program(*signature)(question="?"))
+def contender(runner: asyncio.Runner, watch: Watch, lm: dspy.LM, signature: Any = TEXT) -> Contender:
+    """Watches a program with this signature; in the loop of `runner`, if it is to be awaited."""
+
+    async def main() -> Seen:
+        seen = watch(lm, signature)
+        return seen if isinstance(seen, Seen) else await seen
+
+    if inspect.iscoroutinefunction(watch):
+        return lambda: runner.run(main(), context=copy_context())  # else it is that of the first run
+    return lambda: cast("Seen", watch(lm, signature))
 
 
-async def _streamify(lm: dspy.LM, **options: Any) -> str:
+# DSPy's own.
+
+
+async def floor_async(lm: dspy.LM, signature: Any) -> Seen:
+    with dspy.context(lm=lm, send_stream=Nothing()):
+        await dspy.Predict(signature).acall(question=QUESTION)
+    return Seen(None, 0)
+
+
+async def floor_sync(lm: dspy.LM, signature: Any) -> Seen:
+    """DSPy hands a synchronous program's chunks over to a loop, and needs one of AnyIO's threads for that."""
+    with dspy.context(lm=lm, send_stream=Nothing()):
+        await anyio.to_thread.run_sync(lambda: dspy.Predict(signature)(question=QUESTION))
+    return Seen(None, 0)
+
+
+async def streamify_async(lm: dspy.LM, signature: Any) -> Seen:
+    return await _streamify(lm, signature, is_async_program=True)
+
+
+async def streamify_sync(lm: dspy.LM, signature: Any) -> Seen:
+    return await _streamify(lm, signature)
+
+
+async def _streamify(lm: dspy.LM, signature: Any, **options: Any) -> Seen:
     with dspy.context(lm=lm):
-        watched: Any = streamify(_program(), stream_listeners=[StreamListener("answer")], **options)
-        return "".join([value.chunk async for value in watched(question="?") if not isinstance(value, dspy.Prediction)])
+        program = dspy.Predict(signature)
+        watched: Any = streamify(program, stream_listeners=[StreamListener("answer")], **options)
+        values = watched(question=QUESTION)
+        texts = [value.chunk async for value in values if not isinstance(value, dspy.Prediction)]
+    return Seen("".join(texts), len(texts))
 
 
-async def _streamify_async(lm: dspy.LM) -> str:
-    return await _streamify(lm, is_async_program=True)
+# Ours.
 
 
-async def _streamify_sync(lm: dspy.LM) -> str:
-    return await _streamify(lm)
-
-
-async def _events_async(lm: dspy.LM) -> str:
+async def events_async(lm: dspy.LM, signature: Any) -> Seen:
     with dspy.context(lm=lm):
-        async with fieldstream.stream(_program(), question="?") as run:
-            return "".join([event.text or "" async for event in run if isinstance(event, FieldDelta)])
+        async with fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
+            return _joined([event async for event in run])
 
 
-async def _text_async(lm: dspy.LM) -> str:
+def events_sync(lm: dspy.LM, signature: Any) -> Seen:
+    with dspy.context(lm=lm), fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
+        return _joined(run)
+
+
+async def text_async(lm: dspy.LM, signature: Any) -> Seen:
     with dspy.context(lm=lm):
-        async with fieldstream.stream(_program(), question="?") as run:
-            return "".join([text async for text in run.text("answer")])
+        async with fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
+            texts = [text async for text in run.text("answer")]
+    return Seen("".join(texts), len(texts))
 
 
-def _events_sync(lm: dspy.LM) -> str:
-    with dspy.context(lm=lm), fieldstream.stream(_program(), question="?") as run:
-        return "".join(event.text or "" for event in run if isinstance(event, FieldDelta))
+def text_sync(lm: dspy.LM, signature: Any) -> Seen:
+    with dspy.context(lm=lm), fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
+        texts = list(run.text("answer"))
+    return Seen("".join(texts), len(texts))
 
 
-def _text_sync(lm: dspy.LM) -> str:
-    with dspy.context(lm=lm), fieldstream.stream(_program(), question="?") as run:
-        return "".join(run.text("answer"))
-
-
-def _put_together(deltas: list[FieldDelta]) -> Any:
-    draft = Draft()
-    for delta in deltas:
-        if delta.text is None:
-            draft.assign(delta.path, delta.value)
-        else:
-            draft.append(delta.path, delta.text)
-    return draft.value
-
-
-async def _deltas_async(lm: dspy.LM) -> Any:
+async def drafted_async(lm: dspy.LM, signature: Any) -> Seen:
+    """The events of a structured field, put together again."""
     with dspy.context(lm=lm):
-        async with fieldstream.stream(_program(Listed), question="?") as run:
-            return _put_together([event async for event in run if isinstance(event, FieldDelta)])
+        async with fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
+            return _drafted([event async for event in run])
 
 
-def _deltas_sync(lm: dspy.LM) -> Any:
-    with dspy.context(lm=lm), fieldstream.stream(_program(Listed), question="?") as run:
-        return _put_together([event for event in run if isinstance(event, FieldDelta)])
+def drafted_sync(lm: dspy.LM, signature: Any) -> Seen:
+    with dspy.context(lm=lm), fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
+        return _drafted(run)
 
 
-async def _values_async(lm: dspy.LM) -> Any:
-    value: Any = None
+async def values_async(lm: dspy.LM, signature: Any) -> Seen:
+    value, pieces = None, 0
     with dspy.context(lm=lm):
-        async with fieldstream.stream(_program(Listed), question="?") as run:
+        async with fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
             async for each in run.values("answer"):
-                value = each
-    return value
+                value, pieces = each, pieces + 1
+    return Seen(value, pieces)
 
 
-def _values_sync(lm: dspy.LM) -> Any:
-    value: Any = None
-    with dspy.context(lm=lm), fieldstream.stream(_program(Listed), question="?") as run:
+def values_sync(lm: dspy.LM, signature: Any) -> Seen:
+    value, pieces = None, 0
+    with dspy.context(lm=lm), fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
         for each in run.values("answer"):
-            value = each
-    return value
+            value, pieces = each, pieces + 1
+    return Seen(value, pieces)
+
+
+def _joined(events: Iterable[Event]) -> Seen:
+    texts = [event.text or "" for event in events if isinstance(event, FieldDelta)]
+    return Seen("".join(texts), len(texts))
+
+
+def _drafted(events: Iterable[Event]) -> Seen:
+    draft, pieces = Draft(), 0
+    for event in events:
+        if isinstance(event, FieldDelta):
+            pieces += 1
+            if event.text is None:
+                draft.assign(event.path, event.value)
+            else:
+                draft.append(event.path, event.text)
+    return Seen(draft.value, pieces)
+
+
+# Without DSPy.
+
+
+class Lines:
+    """The answer's text by httpx and `json.loads` alone: one client, which keeps its connection."""
+
+    def __init__(self, lm_kwargs: dict[str, Any], model: str) -> None:
+        self._url = f"{lm_kwargs['api_base']}/chat/completions"
+        messages = [{"role": "user", "content": QUESTION}]
+        self._body = {"model": model, "messages": messages, "stream": True}
+        self._client = httpx.Client(verify=False, timeout=60)
+        self._async_client = httpx.AsyncClient(verify=False, timeout=60)
+
+    def call(self) -> Seen:
+        """In a thread."""
+        with self._client.stream("POST", self._url, json=self._body) as response:
+            texts = [_content(line) for line in response.iter_lines() if line.startswith("data: {")]
+        return Seen("".join(texts), len(texts))
+
+    async def acall(self) -> Seen:
+        """In a loop."""
+        async with self._async_client.stream("POST", self._url, json=self._body) as response:
+            texts = [_content(line) async for line in response.aiter_lines() if line.startswith("data: {")]
+        return Seen("".join(texts), len(texts))
+
+    def contender(self, runner: asyncio.Runner, way: str) -> Contender:
+        """The way is "async" or "sync"."""
+        return self.call if way == "sync" else lambda: runner.run(self.acall())
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        self._client.close()
+        await self._async_client.aclose()
+
+
+def _content(line: str) -> str:
+    return json.loads(line[len("data: ") :])["choices"][0]["delta"].get("content") or ""
+
+
+WATCHES: dict[str, dict[str, Watch]] = {
+    "async": {
+        "fieldstream": events_async,
+        "fieldstream text": text_async,
+        "floor": floor_async,
+        "dspy.streamify": streamify_async,
+    },
+    "sync": {
+        "fieldstream": events_sync,
+        "fieldstream text": text_sync,
+        "floor": floor_sync,
+        "dspy.streamify": streamify_sync,
+    },
+}
+"""Those for a text field, of a program that is awaited and of one that is called."""
+
+LIST_WATCHES: dict[str, dict[str, Watch]] = {
+    "async": {"fieldstream": drafted_async, "fieldstream values": values_async, "floor": floor_async},
+    "sync": {"fieldstream": drafted_sync, "fieldstream values": values_sync, "floor": floor_sync},
+}
+"""Those for a list of models. DSPy's listeners have no values."""

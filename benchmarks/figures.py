@@ -1,6 +1,10 @@
 """What a benchmark says: figures, and whether they are as good as they are meant to be."""
 
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+from benchmarks.timing import ratio
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,3 +42,34 @@ class Figure:
             return None
         measured = self.value if self.ratio is None else self.ratio
         return measured >= self.goal if self.at_least else measured <= self.goal
+
+
+def compare(
+    costs: Mapping[str, Sequence[float]],
+    goals: Mapping[str, float | None],
+    *,
+    section: str,
+    what: str,
+    arrival: str,
+    unit: str,
+    scale: float = 1.0,
+) -> Iterator[Figure]:
+    """The figures of contenders that took turns.
+
+    That of "fieldstream" comes once for each of the others that `goals` names, with the goal for that ratio; those of
+    the others are compared with the floor. `scale` makes the unit of what was measured.
+    """
+    for contender, each in costs.items():
+        others = [other for other in goals if other in costs] if contender == "fieldstream" else ["floor"]
+        for other in others if contender != "floor" else [None]:
+            yield Figure(
+                section=section,
+                what=what,
+                arrival=arrival,
+                contender=contender,
+                value=statistics.median(each) * scale,
+                unit=unit,
+                against=other,
+                ratio=None if other is None else ratio(each, costs[other]),
+                goal=goals[other] if contender == "fieldstream" and other is not None else None,
+            )

@@ -124,7 +124,7 @@ def stay_on(core: int) -> None:
 @contextmanager
 def provider() -> Generator[Provider]:
     """A provider. While it runs, this process stays on a core of its own, where there is one."""
-    both = cores()
+    both, all_cores = cores(), os.sched_getaffinity(0) if sys.platform == "linux" else None
     here, there = multiprocessing.Pipe()
     other = None if both is None else both[1]
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(there, other), daemon=True)
@@ -138,8 +138,8 @@ def provider() -> Generator[Provider]:
     finally:
         here.close()
         process.join()
-        if both is not None and sys.platform == "linux":
-            os.sched_setaffinity(0, both)
+        if all_cores is not None and sys.platform == "linux":
+            os.sched_setaffinity(0, all_cores)
 
 
 def answer(name: str) -> Answer:
