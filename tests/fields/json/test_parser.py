@@ -306,6 +306,7 @@ def test_the_feed_that_decides_is_the_one_that_tells() -> None:
         ('"', [Closed("answer")]),
         (', "data":', []),
         (" [1", [Opened("data"), Written("data", "[1")]),
+        ("", []),
         (', "', [Written("data", ', "')]),
         ("x]", [Written("data", "x]")]),
         ('"] ', [Written("data", '"]'), Closed("data")]),

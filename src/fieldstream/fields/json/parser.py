@@ -177,7 +177,7 @@ class JsonParser:
         in_literal = self._field and self._mode == "literal"
         end = self._tokens.feed(text, start)
         state = self._tokens.state
-        if in_literal and not self._changes and state != "broken":  # it goes on, with all of this text
+        if in_literal and text and not self._changes and state != "broken":  # it goes on, with all of this
             self._raw.write(text)
             self._quick = Written if self._tokens.in_plain_text else None
             return [Written(self._field, text)]
