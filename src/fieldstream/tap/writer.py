@@ -150,7 +150,9 @@ class Writer:
             return
         try:
             if (changes := parser.feed(piece)) or self._sink.wants_literals:
-                self._show(candidate, self._from_text(candidate, changes), piece)
+                if candidate.native is not None:
+                    changes = self._from_text(candidate.native, changes)
+                self._show(candidate, changes, piece)
         except Exception as error:
             self._give_up(candidate, error)
 
@@ -172,7 +174,9 @@ class Writer:
         if candidate.parser is not None:
             try:
                 if changes := candidate.parser.finish():
-                    self._show(candidate, self._from_text(candidate, changes))
+                    if candidate.native is not None:
+                        changes = self._from_text(candidate.native, changes)
+                    self._show(candidate, changes)
             except Exception as error:
                 self._give_up(candidate, error)
         self.beside(candidate, NativeReader.finish)
@@ -214,9 +218,12 @@ class Writer:
         with self._recorder.lock:
             if self.call.ended or self._recorder.ended:
                 return
-            if piece and self._sink.wants_literals and candidate.index == 0:
+            literals = self._sink.wants_literals
+            if piece and literals and candidate.index == 0:
                 self._sink.piece(self.call.id, piece)
             for change in changes:
+                if type(change) is Written and not literals:  # As often as there is text of a value.
+                    continue
                 field = candidate.fields.get(change.field) or self._start(
                     candidate, change.field, self.fields[change.field]
                 )
@@ -237,11 +244,9 @@ class Writer:
             _logger.warning("A parser failed; fields that it would have shown come whole.", exc_info=error)
 
     @staticmethod
-    def _from_text(candidate: Candidate, changes: list[Change]) -> list[Change]:
+    def _from_text(native: NativeReader, changes: list[Change]) -> list[Change]:
         """What the text changes: nothing in the fields that are not filled from it."""
-        if candidate.native is None or not (claimed := candidate.native.claimed):
-            return changes
-        return [change for change in changes if change.field not in claimed]
+        return [change for change in changes if change.field not in native.claimed] if native.claimed else changes
 
     def _take(self, candidate: Candidate, field: _Field, change: Change) -> None:
         if type(change) is Appended:  # Nearly always, so that these two come before the match.
