@@ -130,48 +130,57 @@ async def ready(wait: Wait, forget: Forget, timeout: float | None = None) -> boo
     A wake may come for nothing new (what it told of was read meanwhile): look, and wait again. So it is after
     ``timeout`` seconds, too.
     """
-    loop = asyncio.get_running_loop()
-    future = loop.create_future()
-
-    def arrive() -> None:
-        if not future.done():
-            future.set_result(None)
-
-    def wake() -> None:
-        if _runs_here(loop):
-            arrive()
-            return
-        try:
-            loop.call_soon_threadsafe(arrive)
-        except RuntimeError:
-            pass  # The loop was closed while its reader waited: there is nobody left to wake.
-
-    if not wait(wake):
+    waiter = _Waiter(asyncio.get_running_loop())
+    if not wait(waiter.wake):
         return False
-    timer = None if timeout is None else loop.call_later(timeout, arrive)
+    timer = None if timeout is None else waiter.loop.call_later(timeout, waiter.arrive)
     try:
-        await future
+        await waiter.future
+    except BaseException:
+        forget(waiter.wake)
+        raise
     finally:
-        forget(wake)
         if timer is not None:
             timer.cancel()
+            forget(waiter.wake)
     return True
 
 
-def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False
+class _Waiter:
+    """A task that waits, to be woken once."""
+
+    __slots__ = ("future", "loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.future: asyncio.Future[None] = loop.create_future()
+
+    def wake(self) -> None:
+        """From any thread."""
+        try:
+            if asyncio.get_running_loop() is self.loop:
+                self.arrive()
+                return
+        except RuntimeError:
+            pass  # No loop runs here.
+        try:
+            self.loop.call_soon_threadsafe(self.arrive)
+        except RuntimeError:
+            pass  # The loop was closed while its reader waited: there is nobody left to wake.
+
+    def arrive(self) -> None:
+        if not self.future.done():
+            self.future.set_result(None)
 
 
 def ready_blocking(wait: Wait, forget: Forget, timeout: float | None = None) -> bool:
     """As ``ready``, for a thread."""
-    arrived = threading.Event()
-    if not wait(arrived.set):
+    gate = threading.Lock()  # What an event is made of, at a fraction of its cost.
+    gate.acquire()
+    if not wait(gate.release):
         return False
     try:
-        arrived.wait(timeout)
+        gate.acquire(timeout=-1 if timeout is None else timeout)
     finally:
-        forget(arrived.set)
+        forget(gate.release)
     return True

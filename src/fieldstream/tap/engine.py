@@ -21,6 +21,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from dspy import lm15
 from dspy._vendor.lm15.providers import async_base, base
@@ -36,6 +37,9 @@ from fieldstream.tap.lm_call import LmCall
 from fieldstream.tap.sockets import interruptible_socket
 from fieldstream.tap.stream.sse import SseDecoder, adecode, current_decoder, decode
 from fieldstream.tap.stream.text import is_read_alike, text_of
+
+_known_models: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+"""The models for which an asynchronous engine has its provider."""
 
 _UNSUPPORTED = (lm15.UnsupportedFeatureError, LMUnsupportedFeatureError)
 
@@ -224,8 +228,13 @@ class AsyncStreamingEngine(_Attempt):
 
     async def _events(self, request: Any, report: _Report) -> AsyncIterator[Any]:
         if isinstance(self._engine, AsyncLM15Engine) and _has_target(type(self._engine)):
-            # In a thread, as the engine does it: credentials may be loaded here.
-            provider, routed = await asyncio.to_thread(self._engine._target, request, streaming=True)
+            known_models = _known_models.setdefault(self._engine, set())
+            if request.model in known_models:
+                provider, routed = self._engine._target(request, streaming=True)
+            else:
+                # In a thread, as the engine does it: credentials may be loaded where a provider is made.
+                provider, routed = await asyncio.to_thread(self._engine._target, request, streaming=True)
+                known_models.add(request.model)
             report.allow_text(provider, routed)
             return provider.stream(routed)
         return achecked_stream(self._engine.stream(request), provider=self._provider)
