@@ -36,6 +36,11 @@ class Figure:
             raise ValueError("`against` and `ratio` go together: name what the ratio is of")
 
     @property
+    def title(self) -> str:
+        """The section, and how chunks arrive where its name does not say so."""
+        return f"{self.section} ({self.arrival})" if self.arrival and self.arrival not in self.section else self.section
+
+    @property
     def met(self) -> bool | None:
         """Whether the goal is met, where there is one. The figure counts as it is measured, not as it is rounded."""
         if self.goal is None:

@@ -15,7 +15,7 @@ _GREY = "#7d8590"
 _COLOURS = {"fieldstream": "#2f81f7", "floor": "#8b949e", "dspy.streamify": "#db6d28"}
 _OTHERS = ("#3fa266", "#b07cd8", "#c9a227", "#d9578f", "#4aa3b5")
 _OURS = "#79a8e8"
-_SPREAD = 30
+_SPREAD = 200
 """From this factor on between the largest and the smallest, lengths are logarithmic."""
 
 
@@ -28,7 +28,7 @@ def plot(figures: Sequence[Figure], path: Path) -> None:
     matplotlib.use("svg")
     style = {
         "svg.hashsalt": "fieldstream",
-        "font.family": "DejaVu Sans",
+        "svg.fonttype": "none",
         "font.size": 9,
         "text.color": _GREY,
         "axes.labelcolor": _GREY,
@@ -36,21 +36,21 @@ def plot(figures: Sequence[Figure], path: Path) -> None:
         "xtick.color": _GREY,
         "ytick.color": _GREY,
     }
-    panels: dict[tuple[str, str, str], list[Figure]] = {}
+    panels: dict[tuple[str, str], list[Figure]] = {}
     seen: set[tuple[str, str, str, str]] = set()
-    for figure in figures:
-        key = (figure.section, figure.what, figure.arrival, figure.contender)
-        if (*key, figure.unit) not in seen:
-            seen.add((*key, figure.unit))  # pyright: ignore[reportArgumentType]
-            panels.setdefault((figure.section, figure.arrival, figure.unit), []).append(figure)
+    for figure in figures:  # one that is compared with several comes several times
+        bar = (figure.title, figure.unit, figure.what, figure.contender)
+        if bar not in seen:
+            seen.add(bar)
+            panels.setdefault((figure.title, figure.unit), []).append(figure)
     heights = [0.9 + 0.2 * _rows(panel) for panel in panels.values()]
     pyplot = peer("matplotlib.pyplot")
     with matplotlib.rc_context(style):
         drawing, axes = pyplot.subplots(
             len(panels), 1, squeeze=False, figsize=(8, sum(heights)), height_ratios=heights, layout="constrained"
         )
-        for axis, ((section, arrival, unit), panel) in zip(axes[:, 0], panels.items(), strict=True):
-            _draw(axis, panel, unit, f"{section} ({arrival})" if arrival else section)
+        for axis, ((title, unit), panel) in zip(axes[:, 0], panels.items(), strict=True):
+            _draw(axis, panel, unit, title)
         path.parent.mkdir(parents=True, exist_ok=True)
         drawing.savefig(path, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         pyplot.close(drawing)

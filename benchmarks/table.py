@@ -12,9 +12,9 @@ def lines(figures: Iterable[Figure]) -> Iterator[str]:
     """A line for each figure, as soon as it is there; a heading where a section begins."""
     last: Figure | None = None
     for figure in figures:
-        if last is None or (last.section, last.arrival) != (figure.section, figure.arrival):
+        if last is None or last.title != figure.title:
             yield ""
-            yield _title(figure)
+            yield figure.title
             yield _line(_HEAD)
         yield _line(_cells(figure, last))
         last = figure
@@ -24,19 +24,15 @@ def markdown(figures: Iterable[Figure]) -> Iterator[str]:
     """The same as tables in Markdown. What repeats from one line to the next is left out."""
     last: Figure | None = None
     for figure in figures:
-        if last is None or (last.section, last.arrival) != (figure.section, figure.arrival):
+        if last is None or last.title != figure.title:
             if last is not None:
                 yield ""
-            yield f"**{_title(figure)}**"
+            yield f"**{figure.title}**"
             yield ""
             yield "| what | contender | | compared with | goal | |"
             yield "|---|---|--:|---|--:|---|"
         yield f"| {' | '.join(_cells(figure, last))} |".replace("|  |", "| |")
         last = figure
-
-
-def _title(figure: Figure) -> str:
-    return f"{figure.section} ({figure.arrival})" if figure.arrival not in ("", "bursts") else figure.section
 
 
 def _cells(figure: Figure, last: Figure | None) -> tuple[str, ...]:
