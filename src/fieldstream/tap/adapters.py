@@ -129,12 +129,12 @@ def _parser_of(known: _Format, signature: Any, fields: Fields, undecided: Collec
     new_parser, raw = known
     optional = {name for name, info in signature.output_fields.items() if allows_none(info.annotation)}
     slots = slots_of(signature) | {name: Slot(Later()) for name in undecided}
+    if "data" not in fields.values() and not any(slot.done for slot in slots.values()):
+        return lambda: new_parser(fields, optional)
     if known is _FORMATS[_parse_of(dspy.XMLAdapter)]:  # Its parser reads values itself: they are no JSON.
         types = xml_types_of(signature, undecided)
         slots |= {name: Slot(Later()) for name, kind in fields.items() if kind == "data"}
         return lambda: StructuredParser(XmlParser(fields, types), slots, raw=raw)
-    if "data" not in fields.values() and not any(slot.done for slot in slots.values()):
-        return lambda: new_parser(fields, optional)
     return lambda: StructuredParser(new_parser(fields, optional), slots, raw=raw)
 
 

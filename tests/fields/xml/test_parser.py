@@ -123,10 +123,12 @@ def test_a_literal_is_the_source_between_the_tags(text: str, places: list[int]) 
         ("<answer a='>' b\n=\n'\"'>x</answer\n>", {"answer": "x"}),
         # Brackets that end no CDATA.
         ("<answer><![CDATA[a]]]b]]]]></answer>", {"answer": "a]]]b]]"}),
+        ("<answer>a]]b>c] ]>\rd\r</answer>", {"answer": "a]]b>c] ]>\nd"}),
         # Not well-formed: refused as a whole.
         ("<answer>a & b</answer>", None),
         ("<answer>a < b</answer>", None),
         ("<answer>a ]]> b</answer>", None),
+        ("<answer>a]]></answer>", None),
         ("<answer>a&nbsp;b</answer>", None),
         ("<answer>a", None),
         ("<answer>a</answer></dspy_root>", None),

@@ -40,8 +40,11 @@ class StructuredParser:
                 read.append(change)
                 if (literal := self._literals.get(change.field)) is not None:
                     read += literal.feed(change.text)
-            elif type(change) is Appended and change.field in self._texts and not change.path:
-                self._texts[change.field].append(change.text)
+            elif type(change) is Appended:
+                if change.field in self._texts and not change.path:
+                    self._texts[change.field].append(change.text)
+                else:
+                    read.append(change)
             else:
                 read += self._turn(change)
         return read

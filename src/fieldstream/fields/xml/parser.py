@@ -16,10 +16,11 @@ by ``values``, where the field's type is known.
 A child with a namespace is shown when it is whole: only then are the declarations known that ElementTree puts on it.
 
 Rules of this file: Expat reads, so that all is resolved and refused as ElementTree does it. It is given whole tags,
-comments and references only (``scanner``).
+comments and references only (``scanner``). Text in which it would find nothing to resolve or refuse it is not given.
 """
 
 import io
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from xml.parsers import expat
@@ -29,6 +30,8 @@ from fieldstream.fields.values.shapes import Slot
 from fieldstream.fields.xml.plans import Plan, name_of
 from fieldstream.fields.xml.scanner import XmlScanner
 from fieldstream.fields.xml.values import XmlValue
+
+_NOT_PLAIN = re.compile(r"[<&\]]")
 
 
 class XmlParser:
@@ -55,6 +58,7 @@ class XmlParser:
         "_length",
         "_literal",
         "_mixed",
+        "_quick",
         "_said",
         "_scanner",
         "_seen",
@@ -72,6 +76,7 @@ class XmlParser:
         self._types = types or {}
         self._seen: set[str] = set()
         self._done = False
+        self._quick = False  # plain text is more of the field, and nothing else
         self._changes: list[Change] = []
         self._scanner = XmlScanner(self._pass)
         # The field that is being read. `_said` is its text up to this feed, `_shown` what this feed adds to it.
@@ -109,6 +114,8 @@ class XmlParser:
         parser.Parse("<dspy_root>", False)
 
     def feed(self, text: str) -> list[Change]:
+        if self._quick and text.isprintable() and _NOT_PLAIN.search(text) is None:
+            return self._feed_plain(text)
         if self._done:
             raise RuntimeError("feed after finish: make a new parser for each answer")
         if self._expat is None:
@@ -117,12 +124,41 @@ class XmlParser:
             self._scanner.feed(text)
         except (expat.ExpatError, UnicodeEncodeError, RecursionError):
             self._refuse()
+        else:
+            self._quick = (
+                bool(self._field)
+                and (self._literal or (self._lead is not None and not self._mixed))
+                and self._scanner.in_content
+                and text[-1:] not in "]\r"  # Expat waits for what follows these.
+            )
         return self._flush()
+
+    def _feed_plain(self, text: str) -> list[Change]:
+        if self._literal:
+            if not text:
+                return []
+            self._length += len(text)
+            written = Written(self._field, text)
+            if self._value is None:
+                return [written]
+            self._value.data(text)
+            return [written, *self._value.take()]
+        body = text.rstrip()
+        if not body:
+            if text:
+                self._blank.append(text)
+            return []
+        shown = "".join((*self._blank, body)) if self._blank else body
+        self._blank = [text[len(body) :]] if len(body) < len(text) else []
+        self._said.write(shown)
+        self._length += len(shown)
+        return [Appended(self._field, shown)]
 
     def finish(self) -> list[Change]:
         if self._done:
             return []
         self._done = True
+        self._quick = False
         if self._expat is not None:
             try:
                 self._expat.Parse(self._scanner.rest + "</dspy_root>", True)
@@ -139,6 +175,7 @@ class XmlParser:
 
     def _refuse(self) -> None:
         """Say nothing more; and let go of Expat and the scanner, which hold on to this parser."""
+        self._quick = False
         self._expat = None
         self._scanner = XmlScanner(_nobody)
 

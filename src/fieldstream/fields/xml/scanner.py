@@ -43,6 +43,11 @@ class XmlScanner:
         """What is held: markup whose end has not come."""
         return "" if self._until == "]]>" else "".join(self._held)
 
+    @property
+    def in_content(self) -> bool:
+        """Whether what comes is text, as long as no markup begins."""
+        return not self._until
+
     def feed(self, text: str) -> None:
         """Take text, in any split."""
         at = 0
