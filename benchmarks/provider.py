@@ -64,6 +64,8 @@ class Provider:
     """The other process, as it is seen from here."""
 
     lm_kwargs: dict[str, Any]
+    core: int | None
+    """The core that it stays on, with whatever else makes load; `None` where that is left open."""
     _connection: "Connection | PipeConnection"
 
     def achieved(self) -> Achieved:
@@ -134,7 +136,7 @@ def provider() -> Generator[Provider]:
         lm_kwargs = here.recv()
         if both is not None:
             stay_on(both[0])
-        yield Provider(lm_kwargs, here)
+        yield Provider(lm_kwargs, other, here)
     finally:
         here.close()
         process.join()
