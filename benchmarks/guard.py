@@ -34,7 +34,7 @@ CASES = {"chat, async": "chat-text", "json list, async": "json-models", "chat, s
 WORSE = 1.5
 """How many times the recorded ratio is too much."""
 ROUNDS = 7
-_CHUNKS = 1000 if _numbers(version("dspy")) >= (3, 4) else 300
+_CHUNKS = 1000 if _numbers(version("dspy")) >= (3, 4) else 150
 """In an answer. Before 3.4 all of DSPy's LMs are LiteLLM's, and a chunk costs thirty times as much."""
 
 

@@ -51,5 +51,5 @@ def _taken(report: Report) -> str:
     met = sum(figure.met is True for figure in figures)
     return (
         f"Taken on {report.taken}, {report.rounds} rounds, {report.cores} cores ({report.machine}), {report.python}; "
-        f"{versions}.\n\nOf {len(figures)} goals {met} are met."
+        f"{versions}.\n\nOf {len(figures)} goals {met} {'is' if met == 1 else 'are'} met."
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from benchmarks.figures import Figure
 
 _HEAD = ("what", "contender", "", "compared with", "goal", "")
-_WIDTHS = (34, 20, 16, 26, 9, 8)
+_WIDTHS = (38, 20, 16, 38, 9, 8)
 
 
 def lines(figures: Iterable[Figure]) -> Iterator[str]:
@@ -31,7 +31,7 @@ def markdown(figures: Iterable[Figure]) -> Iterator[str]:
             yield ""
             yield "| what | contender | | compared with | goal | |"
             yield "|---|---|--:|---|--:|---|"
-        yield f"| {' | '.join(_cells(figure, last))} |".replace("|  |", "| |")
+        yield f"|{'|'.join(f' {cell} ' if cell else ' ' for cell in _cells(figure, last))}|"
         last = figure
 
 
@@ -58,8 +58,6 @@ def _value(figure: Figure) -> str:
 
 
 def _line(cells: tuple[str, ...]) -> str:
-    parts = [
-        f"{cell:>{width}}  " if position == 2 else f"{cell:<{width}}"
-        for position, (cell, width) in enumerate(zip(cells, _WIDTHS, strict=True))
-    ]
-    return "".join(parts).rstrip()
+    """Values stand to the right, all else to the left."""
+    sides = "<<><<<"
+    return " ".join(f"{cell:{side}{width}}" for cell, side, width in zip(cells, sides, _WIDTHS, strict=True)).rstrip()
