@@ -97,6 +97,44 @@ def test_what_is_valid_is_read(value: Any, ascii_only: bool, indent: int | None,
         assert repr(read) == expected
 
 
+class Depths:
+    """Hears what is within at most so many containers."""
+
+    def __init__(self, deep: int) -> None:
+        self.heard: list[tuple[str, ...]] = []
+        self.depth = 0
+        self.deep = deep
+
+    def key(self, name: str) -> None:
+        self.hear("key", name)
+
+    def begin(self, kind: Kind, at: int) -> None:
+        self.hear("begin", kind, str(at))
+        self.depth += kind in "{["
+
+    def text(self, part: str) -> None:
+        self.hear("text", part)
+
+    def end(self, kind: Kind, at: int) -> None:
+        self.depth -= kind in "{["
+        self.hear("end", kind, str(at))
+
+    def hear(self, *said: str) -> None:
+        if self.depth <= self.deep:
+            self.heard.append(said)
+
+
+@given(VALUES, st.lists(st.integers(min_value=0)), st.integers(min_value=0, max_value=3))
+def test_it_tells_of_nothing_deeper_than_it_is_asked_for(value: Any, places: list[int], deep: int) -> None:
+    text = json.dumps({"": value})
+    everything, asked = Depths(deep), Depths(len(text))
+    tokens, quieter = Tokenizer(everything), Tokenizer(asked, deep=deep)
+    for chunk in split_at(text, places):
+        assert tokens.feed(chunk) == quieter.feed(chunk)
+        assert tokens.state == quieter.state
+    assert asked.heard == everything.heard
+
+
 @given(st.lists(st.sampled_from(ATOMS), max_size=10).map(lambda atoms: "[" + "".join(atoms) + "]"))
 def test_what_is_refused_is_not_read(text: str) -> None:
     try:

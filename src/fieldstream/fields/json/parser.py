@@ -86,7 +86,7 @@ class JsonParser:
         self._raw = io.StringIO()  # of the object
         self._after: list[str] = []
         self._in_list = False
-        self._tokens = Tokenizer(self)
+        self._tokens = Tokenizer(self, deep=1)
         self._quick: type[Appended] | type[Written] | None = None  # plain text is this
         self._repaired: RepairedParser | None = None
         self._repairs = True

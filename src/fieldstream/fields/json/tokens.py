@@ -74,13 +74,14 @@ class Listener(Protocol):
 
 
 class Tokenizer:
-    """Reads one JSON value, in any split."""
+    """Reads one JSON value, in any split. It tells of what is at most so ``deep``: within so many containers."""
 
-    __slots__ = ("_held", "_listener", "_parts", "_stack", "state")
+    __slots__ = ("_deep", "_held", "_listener", "_parts", "_stack", "state")
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, deep: int = sys.maxsize) -> None:
         self.state: State = "value"
         self._listener = listener
+        self._deep = deep
         self._stack: list[Literal["{", "["]] = []
         self._held: str = ""  # the string's last characters, if they do not yet say what they mean
         self._parts: list[str] = []  # of a key or a scalar
@@ -125,15 +126,19 @@ class Tokenizer:
                     else:
                         break
                 case "value" | "item":
+                    told = len(self._stack) <= self._deep
                     if char == '"':
-                        self._listener.begin('"', at)
+                        if told:
+                            self._listener.begin('"', at)
                         self.state = "string"
                     elif char == "{" or char == "[":
-                        self._listener.begin(char, at)
+                        if told:
+                            self._listener.begin(char, at)
                         self._stack.append(char)
                         self.state = "member" if char == "{" else "item"
                     elif char in "-0123456789tfnNI":
-                        self._listener.begin("0", at)
+                        if told:
+                            self._listener.begin("0", at)
                         self.state = "scalar"
                         continue
                     elif char == "]" and state == "item":
@@ -149,7 +154,9 @@ class Tokenizer:
         return at
 
     def _close(self, at: int) -> None:
-        self._listener.end(self._stack.pop(), at + 1)
+        kind = self._stack.pop()
+        if len(self._stack) <= self._deep:
+            self._listener.end(kind, at + 1)
         self.state = "next" if self._stack else "over"
 
     def _read_scalar(self, text: str, at: int) -> int:
@@ -161,7 +168,8 @@ class Tokenizer:
         self._parts = []
         if _WHOLE_SCALAR.fullmatch(literal) and (len(literal) <= _digits or not literal.lstrip("-").isdigit()):
             self.state = "next" if self._stack else "over"
-            self._listener.end("0", end)
+            if len(self._stack) <= self._deep:
+                self._listener.end("0", end)
         else:
             self.state = "broken"
         return end
@@ -203,19 +211,23 @@ class Tokenizer:
 
     def _take_string(self, part: str, end: int, *, ends: bool) -> int:
         """More of a string, up to this place, where it may end; give the place behind it."""
+        told = len(self._stack) <= self._deep
         if self.state == "name":
-            self._parts.append(part)
-            if ends:
+            if told:
+                self._parts.append(part)
+            if not ends:
+                return end
+            self.state = "colon"
+            if told:
                 name = "".join(self._parts)
                 self._parts = []
-                self.state = "colon"
                 self._listener.key(name)
-                return end + 1
-            return end
-        if part:
-            self._listener.text(part)
-        if ends:
-            self.state = "next" if self._stack else "over"
-            self._listener.end('"', end + 1)
             return end + 1
-        return end
+        if part and told:
+            self._listener.text(part)
+        if not ends:
+            return end
+        self.state = "next" if self._stack else "over"
+        if told:
+            self._listener.end('"', end + 1)
+        return end + 1

@@ -214,11 +214,10 @@ class ValueReader:
         self._containers.append(container)
         if self._draft is None and slot.done:
             self._draft, self._draft_at = Draft(), container.path
-        if self._draft is None and isinstance(shape, Members):
-            container.missing = {name for name, member in shape.slots.items() if member.needed}
-            if container.missing:
-                container.held = True
-                self._changes.append([])
+        if self._draft is None and isinstance(shape, Members) and shape.needed:
+            container.missing = set(shape.needed)
+            container.held = True
+            self._changes.append([])
         self._say(Assigned(self._field, {} if kind == "{" else [], container.path))
         if not container.held:
             self._is_there(container.path)
@@ -309,6 +308,8 @@ class ValueReader:
 
     def _is_there(self, path: Path) -> None:
         """Something is shown here, for which the object that holds it may have waited."""
+        if len(self._changes) == 1:  # nothing waits
+            return
         depth = len(path) - len(self._at) - 1
         if self._draft is not None or depth < 0:
             return
@@ -326,5 +327,5 @@ class ValueReader:
     def _mark(self, slot: Slot, path: Path) -> None:
         """Say that what is here is whole, where a reader asks for that."""
         item = len(path) == 1 and not self._at and isinstance(path[0], int)
-        if self._draft is None and (slot.stateful or item):
+        if (item or slot.stateful) and self._draft is None:
             self._changes[-1].append(Completed(self._field, path))

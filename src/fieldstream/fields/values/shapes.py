@@ -96,6 +96,11 @@ class Members:
         self.certain = True
         """Whether nothing else comes to the object when it is made."""
 
+    @cached_property
+    def needed(self) -> frozenset[str]:
+        """The members for which the object waits. No more may be added when this was asked for."""
+        return frozenset(name for name, slot in self.slots.items() if slot.needed)
+
     def name(self, key: str) -> str | None:
         """The name of the member that a key in the text means; none of what does not stay. Raises ``ValueError``."""
         if key in self.keys:
