@@ -38,18 +38,13 @@ def unescape(text: str) -> str:
     return _ESCAPE.sub(_unescaped, text) if "\\" in text else text
 
 
-def is_plain(text: str) -> bool:
-    """Whether this is nothing but more of any string of JSON, as it is: no quote, escape or control."""
-    return text.isprintable() and '"' not in text and "\\" not in text
-
-
 def read_json(text: str, at: int) -> tuple[str, int, bool]:
     """Decode a string of JSON from this place on, to its quote or to what JSON forbids there.
 
     Gives what it says, where that ends, and whether what follows needs more text to be understood.
     """
     end = text.find('"', at)
-    if end > at and is_plain(part := text[at:end]):  # nearly always
+    if end > at and (part := text[at:end]).isprintable() and "\\" not in part:  # nearly always
         return part, end, False
     end = _json_run(text, at).end()
     raw = text[at:end]

@@ -37,7 +37,7 @@ import re
 from collections.abc import Callable
 from typing import ClassVar, Final, Literal, Protocol, TypeAlias
 
-from fieldstream.fields.lenient.strings import QUOTES, is_plain, read_json, read_loose, unescape
+from fieldstream.fields.lenient.strings import QUOTES, read_json, read_loose, unescape
 from fieldstream.fields.lenient.words import NAMES, NUMERIC, Scalar, alone, is_json, meaning
 
 Kind: TypeAlias = Literal["{", "[", '"']
@@ -155,8 +155,8 @@ class LenientTokenizer:
         if self._held:
             text = self._held + text
             self._held = ""
-        elif self.state == "string" and self._strict and is_plain(text):  # nearly always
-            self._say(text)
+        elif self.state == "string" and self._strict and text.isprintable() and '"' not in text and "\\" not in text:
+            self._say(text)  # nearly always
             return 0
         at, size = 0, len(text)
         while at < size:
@@ -210,9 +210,19 @@ class LenientTokenizer:
     def _read_structure(self, text: str, at: int) -> int:
         char = text[at]
         last, self._last = self._last, ""
-        if char.isspace():
-            return at + 1 if char == " " else _blank(text, at).end()
         state = self.state
+        if self._strict:  # First what there is most of.
+            if char == " ":
+                return at + 1
+            if char == '"' and (state == "key" or state == "member"):
+                self._begin_string(char, named=True)
+                return at + 1
+            if char == "," and state == "next":
+                self._last = last and char
+                self.state = "key" if self._stack[-1] == "{" else "value"
+                return at + 1
+        if char.isspace():
+            return _blank(text, at).end()
         if self._strict and char not in _AS_JSON[state]:
             self._strict = False
         if char == "#" or char == "/":
