@@ -1,13 +1,11 @@
 """A run: a program at work under the tap, with its log, its cancel and its end."""
 
 import asyncio
-import contextlib
 import contextvars
 import inspect
 import secrets
 import threading
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future
 from contextlib import closing
 from typing import Any, Literal
 
@@ -16,6 +14,7 @@ import dspy
 from fieldstream import tap
 from fieldstream._errors import RunCancelledError, RunNotEndedError
 from fieldstream._fields import FieldName
+from fieldstream._latch import Latch
 from fieldstream.events import Failure, Outcome
 from fieldstream.tap.cancel import cancel_task
 
@@ -102,9 +101,9 @@ class Execution:
         # Why it was cancelled, if that was said.
         self._reason: Failure | None = None
         # Set when the closing event is in; and when the program's task or thread is gone, which may be later.
-        self._ended: Future[None] = _future()
-        self._gone: Future[None] = _future()
-        self._head_start = threading.Event()
+        self._ended = Latch()
+        self._gone = Latch()
+        self._head_start: threading.Event | None = None
         self._detach: Callable[[], None] = _nothing
 
     # Starting
@@ -125,15 +124,18 @@ class Execution:
         self._attach()
         self._tap.recorder.start(self.id, self.launch.name)
 
+        head_start = self._head_start = threading.Event()
+
         def work() -> None:
-            self._head_start.wait(_HEAD_START)
+            head_start.wait(_HEAD_START)
             self._in_thread(tap.background_loop())
 
         self._start_thread(work)
 
     def release(self) -> None:
         """The reader has said what it reads."""
-        self._head_start.set()
+        if self._head_start is not None:
+            self._head_start.set()
 
     def _attach(self) -> None:
         """A run that another run's program starts is cancelled with that one."""
@@ -244,9 +246,9 @@ class Execution:
 
     def _interrupt(self) -> None:
         """What the program still does is of no use any more."""
-        if self._gone.done() or not self._tap.cancellation.request():
+        if self._gone.is_set or not self._tap.cancellation.request():
             return
-        self._head_start.set()
+        self.release()
         if self._task is not None:
             cancel_task(self._task)
         elif self._work is not None and tap.threads.withdraw(self._work):
@@ -278,13 +280,11 @@ class Execution:
                 members["error"] = reason or _CANCELLED
             self._tap.recorder.end(outcome, unfinished=unfinished, **members)
         finally:
-            self._ended.set_result(None)
+            self._ended.set()
 
     def _go(self) -> None:
         """The program's task or thread is gone, or will never be."""
-        with self._lock:
-            if not self._gone.done():
-                self._gone.set_result(None)
+        self._gone.set()
 
     # What came of it
 
@@ -316,28 +316,22 @@ class Execution:
 
     async def wait(self) -> None:
         """Wait for the closing event."""
-        await asyncio.wrap_future(self._ended)
+        await self._ended.wait()
 
     def wait_blocking(self) -> None:
         """As ``wait``, for a thread."""
         self.release()
-        self._ended.result()
+        self._ended.wait_blocking()
 
     async def leave(self) -> None:
         """Cancel what goes on, and see it off if that takes no time."""
         self.cancel()
-        if not self._gone.done():
-            gone = asyncio.wrap_future(self._gone)
-            try:
-                await asyncio.wait([gone], timeout=_GRACE)
-            finally:
-                gone.cancel()  # It may come when this loop is closed.
+        await self._gone.wait(_GRACE)
 
     def leave_blocking(self) -> None:
         """As ``leave``, for a thread."""
         self.cancel()
-        with contextlib.suppress(TimeoutError):
-            self._gone.result(_GRACE)
+        self._gone.wait_blocking(_GRACE)
 
 
 class _NoListener:
@@ -347,9 +341,3 @@ class _NoListener:
 
 
 def _nothing() -> None: ...
-
-
-def _future() -> Future[None]:
-    future: Future[None] = Future()
-    future.set_running_or_notify_cancel()  # From here on a waiter that is cancelled cannot cancel it.
-    return future

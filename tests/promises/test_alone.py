@@ -331,7 +331,7 @@ def test_a_waiting_run_that_is_cancelled_never_starts() -> None:
                 assert await asyncio.to_thread(program.arrived.acquire, timeout=DEADLINE)
             async with fieldstream.stream(program, number=2) as waiting:
                 await asyncio.sleep(0)
-            assert waiting._execution._gone.done(), "nobody waits for a thread any more"
+            assert waiting._execution._gone.is_set, "nobody waits for a thread any more"
             assert waiting.outcome == "cancelled"
             with fieldstream.stream(program, number=3) as waiting_too:
                 waiting_too.cancel()

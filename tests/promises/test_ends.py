@@ -379,7 +379,7 @@ async def test_before_the_first_step_of_a_loop(way: Way, provider: Provider) -> 
         async with watch(qa(), way)(question="Why?") as run:
             run.cancel()
             assert run.outcome == "cancelled"
-        assert run._execution._gone.done()
+        assert run._execution._gone.is_set
     check_cancelled(run)
     await no_tasks_left()
     assert not provider.requests

@@ -22,7 +22,6 @@ class Cancellation:
         self.requested = False
         # Reentrant: whoever is collected may cancel, from wherever that happens.
         self._lock = threading.RLock()
-        self._event = threading.Event()
         self._interrupts: dict[int, Callable[[], None]] = {}
         self._count = 0
 
@@ -33,7 +32,6 @@ class Cancellation:
                 return False
             self.requested = True
             interrupts = tuple(self._interrupts.values())
-        self._event.set()
         for interrupt in interrupts:
             interrupt()
         return True
@@ -45,7 +43,9 @@ class Cancellation:
 
     def sleep(self, seconds: float) -> None:
         """Sleep, but not beyond the cancel."""
-        self._event.wait(seconds)
+        awake = threading.Event()
+        with self.interrupting(awake.set):
+            awake.wait(seconds)
         self.check()
 
     def add(self, interrupt: Callable[[], None]) -> Callable[[], None]:

@@ -4,7 +4,7 @@ Touches of DSPy: ``dspy.utils.callback.ACTIVE_CALL_ID``, which names the call th
 start handler still the parent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextvars import ContextVar, Token
 from typing import Any
 
@@ -56,7 +56,7 @@ class Opened:
         self.writer: Writer | None = None
         self.lm: LmCall | None = None
         self.signature: Any = None
-        self.undecided: set[str] = set()
+        self.undecided: Set[str] = frozenset()
         self.adapter: tuple[object, str] | None = None
         self.context: Token[Any] | None = None
         self.release: Callable[[], None] | None = None

@@ -8,7 +8,7 @@ program, as in the plain call. Where it is not there, ``dspy.context`` is taken.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import dspy
@@ -47,9 +47,17 @@ def restore(token: Any) -> None:
         _overrides.reset(token)
 
 
-@contextmanager
-def overriding(**settings: Any) -> Generator[None]:
+def overriding(**settings: Any) -> AbstractContextManager[None]:
     """Code in this block sees these DSPy settings."""
+    if _overrides is not None:
+        now = _overrides.get()
+        if all(name in now and now[name] is value for name, value in settings.items()):
+            return nullcontext()  # It sees them already.
+    return _overriding(settings)
+
+
+@contextmanager
+def _overriding(settings: dict[str, Any]) -> Generator[None]:
     token = override(**settings)
     try:
         yield
