@@ -49,15 +49,22 @@ class ValueAssembler:
 
     def feed(self, entries: Iterable[Event | Completion]) -> None:
         """Take what was said."""
+        ends = False
         for entry in entries:
             call = self._calls.concerned(entry)
-            if call is None:
-                self.ended = self.ended or isinstance(entry, RunEnded)
-            elif type(entry) is FieldDelta and entry.text is not None:  # Nearly always, so that it comes first.
-                call.value.append(entry.path, entry.text)
-                call.changed = True
-            else:
+            if type(entry) is FieldDelta:  # nearly always
+                if call is not None:
+                    self._change(call, entry)
+                continue
+            ends = True
+            self.ended = self.ended or isinstance(entry, RunEnded)
+            if call is not None:
                 self._take(call, entry)
+        if ends:
+            self._pass_over()
+
+    def _pass_over(self) -> None:
+        """Go on behind calls that have ended, and of which nothing is to be seen."""
         while (front := self._calls.front) is not None and front.ended and front.final is UNSET:
             self._calls.drop_front()
 
@@ -70,7 +77,7 @@ class ValueAssembler:
             call.changed = False
             return call.value.value
         self._calls.drop_front()
-        self.feed(())
+        self._pass_over()
         return call.final
 
     def _open(self, event: FieldStarted, withdrawn: Sequence[str]) -> _Call:
@@ -82,12 +89,16 @@ class ValueAssembler:
         """The chosen attempt is not the last one: its value takes that one's place."""
         return kept
 
+    def _change(self, call: _Call, delta: FieldDelta) -> None:
+        call.changed = True
+        if delta.text is not None:
+            call.value.append(delta.path, delta.text)
+        else:
+            call.value.assign(delta.path, delta.value)
+
     def _take(self, call: _Call, entry: Event | Completion) -> None:
         value = call.value
         match entry:
-            case FieldDelta(path=path, value=assigned):
-                value.assign(path, assigned)
-                call.changed = True
             case FieldReset(path=path):
                 value.withdraw(path)
                 call.changed = bool(path)
