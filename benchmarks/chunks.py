@@ -2,7 +2,7 @@
 
 import asyncio
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import dspy
 
@@ -17,6 +17,8 @@ GOALS = {
     "sync": {"dspy.streamify": 0.08, "floor": 0.15, "httpx": 1.4},
 }
 """What the events of a text field may cost, in multiples of the others'."""
+_CALLS = 30
+"""In a turn, where a call is what is measured."""
 ADAPTERS: dict[str, dspy.Adapter] = {"chat": dspy.ChatAdapter(), "json": dspy.JSONAdapter(), "xml": dspy.XMLAdapter()}
 
 
@@ -30,6 +32,8 @@ def measure(plan: Plan) -> Iterator[Figure]:
         for way in ("async", "sync"):
             for form in ("chat", "json"):
                 yield from _list(plan, runner, way, form, chunks)
+        for way in ("async", "sync"):
+            yield from _call(plan, runner, way)
 
 
 def _text(plan: Plan, runner: asyncio.Runner, way: str, form: str, chunks: int) -> Iterator[Figure]:
@@ -41,6 +45,24 @@ def _text(plan: Plan, runner: asyncio.Runner, way: str, form: str, chunks: int) 
     with dspy.context(adapter=ADAPTERS[form]):
         yield from _figures(plan, f"{form}, {way}", contenders, len(pieces), GOALS[way])
     runner.run(lines.aclose())
+
+
+def _call(plan: Plan, runner: asyncio.Runner, way: str) -> Iterator[Figure]:
+    """What a call costs whatever comes: nearly all of one that hardly says anything."""
+    with dspy.context(adapter=ADAPTERS["chat"]):
+        contenders = text_contenders(plan, runner, way, model("chat", "text", 4))
+        turns = {name: _repeated(each, _CALLS) for name, each in contenders.items()}
+        costs = alternate(turns, rounds=plan.rounds, per=_CALLS)
+    what = f"chat, {way}, 4 chunks in all"
+    yield from compare(costs, {"floor": None}, section="a call", what=what, arrival="bursts", unit="µs/call", scale=1e6)
+
+
+def _repeated(run: Contender, times: int) -> Callable[[], None]:
+    def turn() -> None:
+        for _ in range(times):
+            run()
+
+    return turn
 
 
 def _list(plan: Plan, runner: asyncio.Runner, way: str, form: str, chunks: int) -> Iterator[Figure]:

@@ -53,7 +53,7 @@ class Nothing:
 
 
 Contender = Callable[[], Seen]
-Watch = Callable[[dspy.LM, Any], Seen | Awaitable[Seen]]
+Watch = Callable[[dspy.LM, dspy.Module], Seen | Awaitable[Seen]]
 TEXT = "question -> answer"
 
 
@@ -70,44 +70,44 @@ def checked(contender: Contender, value: Any, pieces: int) -> Contender:
 
 
 def contender(runner: asyncio.Runner, watch: Watch, lm: dspy.LM, signature: Any = TEXT) -> Contender:
-    """Watches a program with this signature; in the loop of `runner`, if it is to be awaited."""
+    """Watches a program with this signature, made once; in the loop of `runner`, if it is to be awaited."""
+    program = dspy.Predict(signature)
 
     async def main() -> Seen:
-        seen = watch(lm, signature)
+        seen = watch(lm, program)
         return seen if isinstance(seen, Seen) else await seen
 
     if inspect.iscoroutinefunction(watch):
         return lambda: runner.run(main(), context=copy_context())  # else it is that of the first run
-    return lambda: cast("Seen", watch(lm, signature))
+    return lambda: cast("Seen", watch(lm, program))
 
 
 # DSPy's own.
 
 
-async def floor_async(lm: dspy.LM, signature: Any) -> Seen:
+async def floor_async(lm: dspy.LM, program: dspy.Module) -> Seen:
     with dspy.context(lm=lm, send_stream=Nothing()):
-        await dspy.Predict(signature).acall(question=QUESTION)
+        await program.acall(question=QUESTION)
     return Seen(None, 0)
 
 
-async def floor_sync(lm: dspy.LM, signature: Any) -> Seen:
+async def floor_sync(lm: dspy.LM, program: dspy.Module) -> Seen:
     """DSPy hands a synchronous program's chunks over to a loop, and needs one of AnyIO's threads for that."""
     with dspy.context(lm=lm, send_stream=Nothing()):
-        await anyio.to_thread.run_sync(lambda: dspy.Predict(signature)(question=QUESTION))
+        await anyio.to_thread.run_sync(lambda: program(question=QUESTION))
     return Seen(None, 0)
 
 
-async def streamify_async(lm: dspy.LM, signature: Any) -> Seen:
-    return await _streamify(lm, signature, is_async_program=True)
+async def streamify_async(lm: dspy.LM, program: dspy.Module) -> Seen:
+    return await _streamify(lm, program, is_async_program=True)
 
 
-async def streamify_sync(lm: dspy.LM, signature: Any) -> Seen:
-    return await _streamify(lm, signature)
+async def streamify_sync(lm: dspy.LM, program: dspy.Module) -> Seen:
+    return await _streamify(lm, program)
 
 
-async def _streamify(lm: dspy.LM, signature: Any, **options: Any) -> Seen:
+async def _streamify(lm: dspy.LM, program: dspy.Module, **options: Any) -> Seen:
     with dspy.context(lm=lm):
-        program = dspy.Predict(signature)
         watched: Any = streamify(program, stream_listeners=[StreamListener("answer")], **options)
         values = watched(question=QUESTION)
         texts = [value.chunk async for value in values if not isinstance(value, dspy.Prediction)]
@@ -117,54 +117,54 @@ async def _streamify(lm: dspy.LM, signature: Any, **options: Any) -> Seen:
 # Ours.
 
 
-async def events_async(lm: dspy.LM, signature: Any) -> Seen:
+async def events_async(lm: dspy.LM, program: dspy.Module) -> Seen:
     with dspy.context(lm=lm):
-        async with fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
+        async with fieldstream.stream(program, question=QUESTION) as run:
             return _joined([event async for event in run])
 
 
-def events_sync(lm: dspy.LM, signature: Any) -> Seen:
-    with dspy.context(lm=lm), fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
+def events_sync(lm: dspy.LM, program: dspy.Module) -> Seen:
+    with dspy.context(lm=lm), fieldstream.stream(program, question=QUESTION) as run:
         return _joined(run)
 
 
-async def text_async(lm: dspy.LM, signature: Any) -> Seen:
+async def text_async(lm: dspy.LM, program: dspy.Module) -> Seen:
     with dspy.context(lm=lm):
-        async with fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
+        async with fieldstream.stream(program, question=QUESTION) as run:
             texts = [text async for text in run.text("answer")]
     return Seen("".join(texts), len(texts))
 
 
-def text_sync(lm: dspy.LM, signature: Any) -> Seen:
-    with dspy.context(lm=lm), fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
+def text_sync(lm: dspy.LM, program: dspy.Module) -> Seen:
+    with dspy.context(lm=lm), fieldstream.stream(program, question=QUESTION) as run:
         texts = list(run.text("answer"))
     return Seen("".join(texts), len(texts))
 
 
-async def drafted_async(lm: dspy.LM, signature: Any) -> Seen:
+async def drafted_async(lm: dspy.LM, program: dspy.Module) -> Seen:
     """The events of a structured field, put together again."""
     with dspy.context(lm=lm):
-        async with fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
+        async with fieldstream.stream(program, question=QUESTION) as run:
             return _drafted([event async for event in run])
 
 
-def drafted_sync(lm: dspy.LM, signature: Any) -> Seen:
-    with dspy.context(lm=lm), fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
+def drafted_sync(lm: dspy.LM, program: dspy.Module) -> Seen:
+    with dspy.context(lm=lm), fieldstream.stream(program, question=QUESTION) as run:
         return _drafted(run)
 
 
-async def values_async(lm: dspy.LM, signature: Any) -> Seen:
+async def values_async(lm: dspy.LM, program: dspy.Module) -> Seen:
     value, pieces = None, 0
     with dspy.context(lm=lm):
-        async with fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
+        async with fieldstream.stream(program, question=QUESTION) as run:
             async for each in run.values("answer"):
                 value, pieces = each, pieces + 1
     return Seen(value, pieces)
 
 
-def values_sync(lm: dspy.LM, signature: Any) -> Seen:
+def values_sync(lm: dspy.LM, program: dspy.Module) -> Seen:
     value, pieces = None, 0
-    with dspy.context(lm=lm), fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
+    with dspy.context(lm=lm), fieldstream.stream(program, question=QUESTION) as run:
         for each in run.values("answer"):
             value, pieces = each, pieces + 1
     return Seen(value, pieces)

@@ -144,11 +144,11 @@ def _repeated(run: Contender, times: int) -> Callable[[], object]:
     return turn
 
 
-async def paced_values_async(lm: dspy.LM, signature: Any) -> Seen:
+async def paced_values_async(lm: dspy.LM, program: dspy.Module) -> Seen:
     """A list's value so far, no oftener than every ``INTERVAL``."""
     value, pieces = None, 0
     with dspy.context(lm=lm):
-        async with fieldstream.stream(dspy.Predict(signature), question=QUESTION) as run:
+        async with fieldstream.stream(program, question=QUESTION) as run:
             async for each in run.values("answer", interval=INTERVAL):
                 value, pieces = each, pieces + 1
     return Seen(value, pieces)
@@ -162,11 +162,11 @@ def search(query: str) -> str:
 TOOLS = [dspy.Tool(search)]
 
 
-async def calls_async(lm: dspy.LM, signature: Any) -> Seen:
+async def calls_async(lm: dspy.LM, program: dspy.Module) -> Seen:
     """All that is told of a tool call: the field that holds it, and the LM's own text."""
     deltas, arguments = 0, list[str]()
     with dspy.context(lm=lm):
-        streamer = fieldstream.Streamer(dspy.Predict(signature), lm_text=True)
+        streamer = fieldstream.Streamer(program, lm_text=True)
         async with streamer(question=QUESTION, tools=TOOLS) as run:
             async for event in run:
                 if isinstance(event, FieldDelta):

@@ -16,11 +16,11 @@ _COLOURS = {"fieldstream": "#2f81f7", "floor": "#8b949e", "dspy.streamify": "#db
 _OTHERS = ("#3fa266", "#b07cd8", "#c9a227", "#d9578f", "#4aa3b5")
 _OURS = "#79a8e8"
 _SPREAD = 200
-"""From this factor on between the largest and the smallest, lengths are logarithmic."""
+"""From this factor on between the largest and the smallest, the scale is logarithmic, and shows points, not lengths."""
 
 
 def plot(figures: Sequence[Figure], path: Path) -> None:
-    """Bars: what each contender cost, a panel for each unit and arrival, in groups of what was watched.
+    """What each contender cost: a panel for each unit and arrival, in groups of what was watched.
 
     Raises `MissingPeerError` where Matplotlib is not installed.
     """
@@ -40,7 +40,7 @@ def plot(figures: Sequence[Figure], path: Path) -> None:
     seen: set[tuple[str, str, str, str]] = set()
     for figure in figures:  # one that is compared with several comes several times
         bar = (figure.title, figure.unit, figure.what, figure.contender)
-        if bar not in seen:
+        if bar not in seen and figure.value:
             seen.add(bar)
             panels.setdefault((figure.title, figure.unit), []).append(figure)
     heights = [0.9 + 0.2 * _rows(panel) for panel in panels.values()]
@@ -68,8 +68,14 @@ def _draw(axis: Any, panel: Sequence[Figure], unit: str, title: str) -> None:
     for index, figure in enumerate(panel):
         if index and figure.what != panel[index - 1].what:
             position += 1
-        axis.barh(position, figure.value, height=0.8, color=_colour(figure.contender, panel))
-        axis.annotate(f" {figure.value:,.3g}", (figure.value, position), va="center", fontsize=8, annotation_clip=False)
+        colour = _colour(figure.contender, panel)
+        if logarithmic:
+            axis.plot(figure.value, position, "o", color=colour)
+        else:
+            axis.barh(position, figure.value, height=0.8, color=colour)
+        axis.annotate(
+            f"  {figure.value:,.3g}", (figure.value, position), va="center", fontsize=8, annotation_clip=False
+        )
         ticks.append(position)
         first = index == 0 or figure.what != panel[index - 1].what
         labels.append(f"{figure.what}   {figure.contender}" if first else figure.contender)
