@@ -6,10 +6,12 @@ arguments as a text) is known only when it is parsed.
 """
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any, Literal
 
-from fieldstream.fields.changes import Change, Closed, Completed, FieldParser, Opened, Withdrawn, Written
+from fieldstream.fields.changes import Change, FieldParser
 from fieldstream.fields.lenient.tokenizer import LenientTokenizer
+from fieldstream.fields.types.reading import ReadingParser
 from fieldstream.fields.values.reader import ValueReader
 from fieldstream.fields.values.shapes import Items, Members, Plain, Scalar, Slot
 
@@ -117,38 +119,8 @@ class CallsReader:
         self._values.begin("[")
 
 
-class CallsParser:
+class CallsParser(ReadingParser):
     """Any parser, of whose ``data`` fields some hold tool calls: it says what changes in their values."""
 
     def __init__(self, parser: FieldParser, fields: Collection[str]) -> None:
-        self._parser = parser
-        self._fields = fields
-        self._readers: dict[str, CallsReader] = {}
-
-    def feed(self, text: str) -> list[Change]:
-        return self._read(self._parser.feed(text))
-
-    def finish(self) -> list[Change]:
-        return self._read(self._parser.finish())
-
-    def _read(self, changes: list[Change]) -> list[Change]:
-        read: list[Change] = []
-        for change in changes:
-            field = change.field
-            if field not in self._fields:
-                read.append(change)
-                continue
-            match change:
-                case Opened() | Withdrawn():
-                    self._readers[field] = CallsReader(field)
-                    read.append(change)
-                case Written(_, text):
-                    read += (change, *self._readers[field].feed(text))
-                case Closed():
-                    reader = self._readers[field]
-                    read += (*reader.finish(), change)
-                    if reader.complete:
-                        read.append(Completed(field))
-                case _:
-                    read.append(change)
-        return read
+        super().__init__(parser, {field: partial(CallsReader, field) for field in fields}, literals=True)

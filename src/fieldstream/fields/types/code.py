@@ -7,10 +7,12 @@ that the fence will be closed. The text itself may be a string in JSON, or an ob
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Literal
 
-from fieldstream.fields.changes import Appended, Change, Closed, FieldParser, Opened, Withdrawn, Written
+from fieldstream.fields.changes import Appended, Change, FieldParser, Withdrawn
 from fieldstream.fields.lenient.tokenizer import LenientTokenizer
+from fieldstream.fields.types.reading import ReadingParser
 
 FENCE = "```"
 
@@ -115,6 +117,11 @@ class CodeReader:
         self._blanks: list[str] | None = []  # before it is known whether it is
         self._changes: list[Change] = []
 
+    @property
+    def complete(self) -> bool:
+        """Never: it is a text, which ends with its field."""
+        return False
+
     def feed(self, text: str) -> list[Change]:
         """Read on."""
         if self._literal is not None:
@@ -208,39 +215,12 @@ class _Strings:
     def scalar(self, value: object) -> None: ...
 
 
-class CodeParser:
+class CodeParser(ReadingParser):
     """Any parser, of whose fields some hold code: in their texts, or in their literals.
 
     ``fields`` says of each of these whether it is shown only when it is whole.
     """
 
     def __init__(self, parser: FieldParser, fields: Mapping[str, bool], *, literal: bool) -> None:
-        self._parser = parser
-        self._fields = fields
-        self._literal = literal
-        self._readers: dict[str, CodeReader] = {}
-
-    def feed(self, text: str) -> list[Change]:
-        return self._read(self._parser.feed(text))
-
-    def finish(self) -> list[Change]:
-        return self._read(self._parser.finish())
-
-    def _read(self, changes: list[Change]) -> list[Change]:
-        read: list[Change] = []
-        for change in changes:
-            field = change.field
-            if field not in self._fields:
-                read.append(change)
-                continue
-            match change:
-                case Written(_, text) | Appended(_, text):
-                    read += self._readers[field].feed(text)
-                case Closed():
-                    read += (*self._readers[field].finish(), change)
-                case Opened() | Withdrawn():
-                    self._readers[field] = CodeReader(field, literal=self._literal, whole=self._fields[field])
-                    read.append(change)
-                case _:
-                    pass
-        return read
+        readers = {field: partial(CodeReader, field, literal=literal, whole=whole) for field, whole in fields.items()}
+        super().__init__(parser, readers, literals=False)
