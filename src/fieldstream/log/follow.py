@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
@@ -97,27 +96,27 @@ class Cursor(Follower[Event]):
 class _Following(AsyncIterator[Event]):
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
-        self._unread: deque[Event] = deque()
+        self._unread: list[Event] = []  # the next one last
 
     async def __anext__(self) -> Event:
         if not self._unread:
-            self._unread.extend(await self._cursor.next())
+            self._unread[:0] = reversed(await self._cursor.next())
             if not self._unread:
                 raise StopAsyncIteration
-        return self._unread.popleft()
+        return self._unread.pop()
 
 
 class _FollowingBlocking(Iterator[Event]):
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
-        self._unread: deque[Event] = deque()
+        self._unread: list[Event] = []  # the next one last
 
     def __next__(self) -> Event:
         if not self._unread:
-            self._unread.extend(self._cursor.next_blocking())
+            self._unread[:0] = reversed(self._cursor.next_blocking())
             if not self._unread:
                 raise StopIteration
-        return self._unread.popleft()
+        return self._unread.pop()
 
 
 Wait = Callable[[Callable[[], None]], bool]

@@ -1,6 +1,5 @@
 """The calls that write one field: which events are about them, in which order they are read, and which of them stay."""
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
@@ -41,7 +40,7 @@ class FieldCalls(Generic[C]):
         """The same for one that is shown once more; or for none, where nothing takes their place."""
         self._meant: set[str] = set()
         self._calls: dict[str, C] = {}
-        self._order: deque[C] = deque()
+        self._order: list[C] = []
         self._attempts = Attempts()
         self._kept: dict[str, C] = {}
 
@@ -59,7 +58,7 @@ class FieldCalls(Generic[C]):
 
     def drop_front(self) -> None:
         """It was read to its end."""
-        self._order.popleft()
+        self._order.pop(0)
 
     def concerned(self, event: Event | Completion) -> C | None:
         """The call whose field the event is about: its first candidate's, or the call's end."""
@@ -95,7 +94,7 @@ class FieldCalls(Generic[C]):
             if self._again is not None and self._attempts.undecided:
                 self._kept[call.id] = call
         if self._again is None and (discarded := self._attempts.discarded(event)):
-            self._order = deque(each for each in self._order if each.id not in discarded)
+            self._order = [each for each in self._order if each.id not in discarded]
         rerun = self._attempts.ended(event)
         if rerun is not None and self._again is not None:
             self._show_again(self._again, rerun.restored, rerun.withdrawn)

@@ -6,8 +6,7 @@ They are no generators: where an ``anext`` was cancelled the next goes on, and o
 import asyncio
 import math
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from fieldstream.log import Follower
@@ -23,7 +22,7 @@ class Assembler(Protocol[Entry_contra, T_co]):
 
     ended: bool
 
-    def feed(self, events: Iterable[Entry_contra], /) -> Iterable[T_co]: ...
+    def feed(self, events: Iterable[Entry_contra], /) -> Sequence[T_co]: ...
 
 
 class Pieces(AsyncIterator[T], Generic[Entry, T]):
@@ -33,15 +32,15 @@ class Pieces(AsyncIterator[T], Generic[Entry, T]):
         self._cursor = cursor
         self._assembler = assembler
         self._end = end
-        self._unread: deque[T] = deque()
+        self._unread: list[T] = []  # the next one last
 
     async def __anext__(self) -> T:
         while not self._unread:
             if self._assembler.ended:
                 self._end()
                 raise StopAsyncIteration
-            self._unread.extend(self._assembler.feed(await self._cursor.next()))
-        return self._unread.popleft()
+            self._unread[:0] = reversed(self._assembler.feed(await self._cursor.next()))
+        return self._unread.pop()
 
 
 class PiecesBlocking(Iterator[T], Generic[Entry, T]):
@@ -51,15 +50,15 @@ class PiecesBlocking(Iterator[T], Generic[Entry, T]):
         self._cursor = cursor
         self._assembler = assembler
         self._end = end
-        self._unread: deque[T] = deque()
+        self._unread: list[T] = []  # the next one last
 
     def __next__(self) -> T:
         while not self._unread:
             if self._assembler.ended:
                 self._end()
                 raise StopIteration
-            self._unread.extend(self._assembler.feed(self._cursor.next_blocking()))
-        return self._unread.popleft()
+            self._unread[:0] = reversed(self._assembler.feed(self._cursor.next_blocking()))
+        return self._unread.pop()
 
 
 class Latest(Protocol[Entry_contra, T_co]):
