@@ -1,6 +1,7 @@
 """Who reads a load: one process for each contender, which opens streams, and tells how late it sees what they say."""
 
 import asyncio
+import gc
 import multiprocessing
 import threading
 import time
@@ -129,6 +130,7 @@ async def _follow(name: str, way: "Way", lm_kwargs: dict[str, Any], connection: 
             if order == "open":
                 loop.call_soon_threadsafe(open_more, *details)
             elif order == "watch":
+                gc.collect()  # so that none is left for what counts
                 watched.delays = []
                 watched.begin, watched.end = details
                 measured = _measured(watched)
