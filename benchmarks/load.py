@@ -32,6 +32,8 @@ ROUNDS = 5
 """At most: the clock passes here."""
 LATE = 0.01
 """Seconds by which the generator may be late, with 99 of 100 chunks."""
+SETTLE = 0.3
+"""Seconds before and after a turn in which streams go on."""
 TRIES = 8
 """So often a turn is taken in which the generator was later: another process has taken its core."""
 OPENING = 60.0
@@ -135,11 +137,11 @@ def _most(load: Generator, reader: Reader, limit: int, *, quick: bool) -> int:
 
 def _sample(load: Generator, reader: Reader, seconds: float) -> tuple[Sample, Paced]:
     """What a reader and the generator did in a turn. Raises ``NotKeptUpError`` where the generator never kept up."""
-    pace = Pace(name=reader.name, rate=RATE, settle=0.4, seconds=seconds)
     late = 0.0
     for _ in range(TRIES):
-        reader.watch(load.begin(pace), seconds)
-        paced = load.end()
+        begin = time.monotonic_ns() + int(2 * SETTLE * 1e9)
+        reader.watch(begin, seconds)
+        paced = load.pace(Pace(name=reader.name, rate=RATE, begin=begin, seconds=seconds, settle=SETTLE))
         sample = reader.sample(paced.chunks)
         late = paced.late
         if late <= LATE:

@@ -1,6 +1,6 @@
 """A provider for load: real HTTP, an OpenAI chat stream, and as little work for each chunk as that allows.
 
-A stream that is asked for is answered to its first chunk, and then waits. ``Generator.begin`` lets all streams of one
+A stream that is asked for is answered to its first chunk, and then waits. ``Generator.pace`` lets all streams of one
 name go on for a while: each at the same rate, one after the other, so that chunks are spread evenly over time. The text
 of a chunk is when it was written: ``time.monotonic_ns()``, which all processes of a machine share.
 """
@@ -27,8 +27,6 @@ DIGITS = 19
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 _OPENING = "[[ ## answer ## ]]\n"
-_SOON = 0.1
-"""Seconds from an order to its first chunk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +36,12 @@ class Pace:
     name: str
     rate: float
     """Chunks a second of each."""
-    settle: float
-    """Seconds before it counts."""
+    begin: int
+    """When it begins to count, in nanoseconds of the monotonic clock."""
     seconds: float
-    """Seconds in which it counts. As long as ``settle`` it then goes on."""
+    """Seconds in which it counts."""
+    settle: float
+    """Seconds in which it goes on before and after that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +67,9 @@ class Generator:
         self._connection.send(name)
         return self._connection.recv()
 
-    def begin(self, pace: Pace) -> int:
-        """Let streams go on. Gives, in nanoseconds of the monotonic clock, when it begins to count."""
+    def pace(self, pace: Pace) -> Paced:
+        """Let streams go on, and wait until that is over."""
         self._connection.send(pace)
-        return self._connection.recv()
-
-    def end(self) -> Paced:
-        """Wait until what was begun is over."""
         return self._connection.recv()
 
 
@@ -138,19 +134,17 @@ async def _main(connection: "Connection | PipeConnection") -> None:
 
 async def _pace(connection: "Connection | PipeConnection", streams: "Sequence[_Stream]", pace: Pace) -> None:
     gap = 1e9 / (pace.rate * len(streams))
-    first = time.monotonic_ns() + int(_SOON * 1e9)
-    counts = first + int(pace.settle * 1e9)
-    until = counts + int(pace.seconds * 1e9)
-    connection.send(counts)
+    first = pace.begin - int(pace.settle * 1e9)
+    until = pace.begin + int(pace.seconds * 1e9)
     late: list[int] = []
     cpu = {0: 0.0, 1: 0.0}
-    for number in range(int((until - first) / gap + pace.settle * 1e9 / gap)):
+    for number in range(round((pace.seconds + 2 * pace.settle) * 1e9 / gap)):
         due = first + int(number * gap)
         if (now := time.monotonic_ns()) < due:
             await asyncio.sleep((due - now) / 1e9)
             now = time.monotonic_ns()
         streams[number % len(streams)].write(now)
-        if counts <= due < until:
+        if pace.begin <= due < until:
             if not late:
                 cpu[0] = time.process_time()
             late.append(now - due)

@@ -78,6 +78,7 @@ class Reader:
     def watch(self, begin: int, seconds: float) -> None:
         """What counts is what is written from then on, in nanoseconds of the monotonic clock, for so long."""
         self._connection.send(("watch", begin, begin + int(seconds * 1e9)))
+        self._connection.recv()
 
     def sample(self, chunks: int) -> Sample:
         """What it saw of so many chunks."""
@@ -133,6 +134,7 @@ async def _follow(name: str, way: "Way", lm_kwargs: dict[str, Any], connection: 
                 gc.collect()  # so that none is left for what counts
                 watched.delays = []
                 watched.begin, watched.end = details
+                connection.send(None)
                 measured = _measured(watched)
             elif measured is not None:
                 connection.send(_sample(watched, measured, *details))

@@ -13,7 +13,11 @@ from benchmarks.load_provider import DIGITS, Generator, Pace, Paced, generator, 
 from benchmarks.load_readers import WAYS, Reader, Sample, Watched, reader
 from benchmarks.provider import NotKeptUpError
 
-SOON = Pace(name="floor", rate=20, settle=0.1, seconds=0.5)
+SECONDS = 0.5
+
+
+def _pace(name: str) -> Pace:
+    return Pace(name=name, rate=20, begin=time.monotonic_ns() + 200_000_000, seconds=SECONDS, settle=0.1)
 
 
 def _url(one: Generator) -> str:
@@ -35,13 +39,13 @@ def test_a_stream_says_when_each_of_its_chunks_was_written() -> None:
         deltas = _deltas(got.iter_lines())
         assert [next(deltas), next(deltas)] == ["", "[[ ## answer ## ]]\n"]
         assert one.waiting("floor") == 1
-        counts = one.begin(SOON)
+        pace = _pace("floor")
+        assert one.pace(pace).chunks == 10
         stamps = [next(deltas) for _ in range(14)]
-        assert one.end().chunks == 10
         assert [len(stamp) for stamp in stamps] == [DIGITS + 1] * 14
         written = [int(stamp) for stamp in stamps]
         assert written == sorted(written)
-        assert written[0] < counts <= written[2]
+        assert written[0] < pace.begin <= written[2]
         assert written[-1] < time.monotonic_ns()
 
 
@@ -68,8 +72,9 @@ def test_a_reader_sees_every_chunk_that_counts(way: str, contender: str) -> None
         load._open(one, watching, 3)
         load._open(one, watching, 1)
         assert one.waiting(name) == 4
-        watching.watch(one.begin(Pace(name=name, rate=20, settle=0.1, seconds=0.5)), 0.5)
-        assert one.end().chunks == 40
+        pace = _pace(name)
+        watching.watch(pace.begin, SECONDS)
+        assert one.pace(pace).chunks == 40
         assert 0 < watching.sample(40).delay < load_readers._PATIENCE  # else some were not seen
 
 
@@ -98,10 +103,7 @@ class _Load(Generator):
     def __init__(self, *late: float) -> None:
         self.late = list(late)
 
-    def begin(self, pace: Pace) -> int:
-        return 0
-
-    def end(self) -> Paced:
+    def pace(self, pace: Pace) -> Paced:
         return Paced(chunks=1, late=self.late.pop(0), cpu=0.1)
 
 
