@@ -53,8 +53,8 @@ class PartialValue:
         # The text that grows.
         self._path: Path | None = None
         self._holder: Any = None
-        self._key: str | int = 0
-        self._in_json = True  # and not in an object
+        self._key: Any = 0
+        self._home: Any = None
         # What was found last: the container at this path, and its shape.
         self._at: Path | None = None
         self._container: Any = None
@@ -78,20 +78,19 @@ class PartialValue:
             elif not isinstance(known, str):
                 _put(holder, key, "")
             self._path, self._holder, self._key = path, holder, key
-            self._in_json = isinstance(holder, dict | list)
-        holder: Any = self._holder
-        key: Any = self._key
+            self._home = _home(holder, key)
+        home, key = self._home, self._key
         # The only reference to a text that grows is this one, so that Python need not copy it.
-        if self._in_json:
-            known = holder[key]
-            holder[key] = None
+        if home is not None:
+            known = home[key]
+            home[key] = None
             known += text
-            holder[key] = known
+            home[key] = known
         else:
-            known = _get(holder, key)
-            _put(holder, key, None)
+            known = _get(self._holder, key)
+            _put(self._holder, key, None)
             known += text
-            _put(holder, key, known)
+            _put(self._holder, key, known)
 
     def assign(self, path: Path, value: Any) -> None:
         self._path = None
@@ -223,6 +222,16 @@ def _get(holder: Any, key: str | int) -> Any:
         return items[key] if isinstance(key, int) and key < len(items) else UNSET
     extra: dict[str, Any] | None = getattr(holder, "__pydantic_extra__", None)
     return extra[str(key)] if extra is not None and key in extra else getattr(holder, str(key), UNSET)
+
+
+def _home(holder: Any, key: str | int) -> Any:
+    """The dictionary or list that has this value of the holder's; none where that is known only to its type."""
+    if isinstance(holder, dict | list):
+        return cast("Any", holder)
+    for known in (getattr(holder, "__pydantic_extra__", None), getattr(holder, "__dict__", None)):
+        if known is not None and key in known:
+            return known
+    return None
 
 
 def _put(holder: Any, key: str | int, value: Any) -> None:
