@@ -103,6 +103,21 @@ class Colour(Enum):
     RED = "red"
 
 
+@pytest.mark.parametrize("replaced", [(), ("one",), ("one", 0)])
+def test_what_takes_the_place_of_a_container_is_filled_in_its_place(replaced: Path) -> None:
+    value = PartialValue(None, typed=False)
+    for path, container in [((), {}), (("one",), []), (("one", 0), {})]:
+        value.assign(path, container)
+    value.append(("one", 0, "text"), "before")
+    value.assign(("one", 0, "number"), 1)
+    for path, container in [((), {}), (("one",), []), (("one", 0), {})]:
+        if path[: len(replaced)] == replaced:
+            value.assign(path, container)
+    value.append(("one", 0, "text"), "af")
+    value.append(("one", 0, "text"), "ter")
+    assert value.value == {"one": [{"text": "after"}]}
+
+
 class Inner(BaseModel):
     a: int = 3
     when: date
@@ -171,6 +186,10 @@ def test_a_model() -> None:
     assert seen.model_extra == {"more": {"x": [1, 2]}}
     value.withdraw(("more",))
     assert seen.model_extra == {}
+    value.append(("more",), "te")
+    value.append(("more",), "xt")
+    assert seen.model_extra == {"more": "text"}
+    assert "more" not in vars(seen)
     value.withdraw(("inners", 0))
     value.withdraw(("inner",))
     assert (seen.inners, seen.inner) == ([], None)
