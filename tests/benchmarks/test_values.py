@@ -14,7 +14,7 @@ from benchmarks.values_ways import Way
 from fieldstream.events import UNSET
 
 OURS = (values_ways.fieldstream, values_ways.fieldstream_typed, values_ways.fieldstream_run)
-# Of the peers those that DSPy brings along. Only `make bench` installs the others; a benchmark checks their values, too.
+# Those peers that DSPy brings along. Only `make bench` installs the others; a benchmark checks their values, too.
 THERE = [name for name in ("jiter", *values.PEERS) if find_spec(name.replace("-", "_"))]
 KINDS = pytest.mark.parametrize("answer", [list[Source], Report], ids=["list", "nested"])
 
