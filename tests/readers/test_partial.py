@@ -103,16 +103,13 @@ class Colour(Enum):
     RED = "red"
 
 
-@pytest.mark.parametrize("replaced", [(), ("one",), ("one", 0)])
-def test_what_takes_the_place_of_a_container_is_filled_in_its_place(replaced: Path) -> None:
+@pytest.mark.parametrize(("place", "new"), [((), {"one": [{}]}), (("one",), [{}]), (("one", 0), {})])
+def test_what_takes_the_place_of_a_container_is_filled_in_its_place(place: Path, new: Any) -> None:
     value = PartialValue(None, typed=False)
-    for path, container in [((), {}), (("one",), []), (("one", 0), {})]:
-        value.assign(path, container)
+    value.assign((), {"one": [{}]})
     value.append(("one", 0, "text"), "before")
     value.assign(("one", 0, "number"), 1)
-    for path, container in [((), {}), (("one",), []), (("one", 0), {})]:
-        if path[: len(replaced)] == replaced:
-            value.assign(path, container)
+    value.assign(place, new)
     value.append(("one", 0, "text"), "af")
     value.append(("one", 0, "text"), "ter")
     assert value.value == {"one": [{"text": "after"}]}

@@ -68,7 +68,6 @@ class PartialValue:
     def append(self, path: Path, text: str) -> None:
         if path != self._path:
             holder, key, slot = self._find(path)
-            self._forget(path)
             known = _get(holder, key)
             if slot.stateful:
                 if known in (UNSET, None) or _state_of(known) == "pending":
@@ -95,7 +94,6 @@ class PartialValue:
     def assign(self, path: Path, value: Any) -> None:
         self._path = None
         holder, key, slot = self._find(path)
-        self._forget(path)
         _put(holder, key, self._built(slot, value))
 
     def withdraw(self, path: Path) -> None:
@@ -139,6 +137,7 @@ class PartialValue:
     def _find(self, path: Path) -> tuple[Any, str | int, Slot]:
         """What holds the value at this path, under which key, and the value's slot."""
         if not path:
+            self._at = None  # The whole value may be about to be replaced.
             return self._root, 0, self._slot
         if path[:-1] != self._at:
             container: Any = self._root[0]
@@ -152,11 +151,6 @@ class PartialValue:
                     container = _get(container, "value")
             self._at, self._container, self._shape = path[:-1], container, slot.shape
         return self._container, path[-1], _slot_of(self._shape, path[-1])
-
-    def _forget(self, path: Path) -> None:
-        """What is at this path is replaced, and what is in it."""
-        if self._at is not None and self._at[: len(path)] == path:
-            self._at = None
 
     def _built(self, slot: Slot, value: Any) -> Any:
         shape = slot.shape
