@@ -130,15 +130,24 @@ def _most(load: Generator, reader: Reader, limit: int, *, quick: bool) -> int:
     """The number of streams at which a reader's delay is too long; the limit where it never is."""
     while (streams := load.waiting(reader.name)) < limit:
         _open(load, reader, 10 if quick else STEP)
-        if _sample(load, reader, 0.5 if quick else 1.0)[0].delay > PATIENT:
+        if _delay(load, reader, 0.5 if quick else 2.0) > PATIENT:
             return load.waiting(reader.name)
     return streams
+
+
+def _delay(load: Generator, reader: Reader, seconds: float) -> float:
+    """A reader's delay; where it is too long, the median of three turns."""
+    delays = [_sample(load, reader, seconds)[0].delay]
+    if delays[0] > PATIENT:
+        delays += [_sample(load, reader, seconds)[0].delay for _ in range(2)]
+    return statistics.median(delays)
 
 
 def _sample(load: Generator, reader: Reader, seconds: float) -> tuple[Sample, Paced]:
     """What a reader and the generator did in a turn. Raises ``NotKeptUpError`` where the generator never kept up."""
     late = 0.0
     for _ in range(TRIES):
+        reader.collect()
         begin = time.monotonic_ns() + int(2 * SETTLE * 1e9)
         reader.watch(begin, seconds)
         paced = load.pace(Pace(name=reader.name, rate=RATE, begin=begin, seconds=seconds, settle=SETTLE))

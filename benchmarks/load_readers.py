@@ -75,6 +75,11 @@ class Reader:
         """Open so many more."""
         self._connection.send(("open", streams))
 
+    def collect(self) -> None:
+        """Collect garbage, so that none is left for what counts; it takes long where there are many streams."""
+        self._connection.send(("collect",))
+        self._connection.recv()
+
     def watch(self, begin: int, seconds: float) -> None:
         """What counts is what is written from then on, in nanoseconds of the monotonic clock, for so long."""
         self._connection.send(("watch", begin, begin + int(seconds * 1e9)))
@@ -130,8 +135,10 @@ async def _follow(name: str, way: "Way", lm_kwargs: dict[str, Any], connection: 
             order, *details = connection.recv()
             if order == "open":
                 loop.call_soon_threadsafe(open_more, *details)
+            elif order == "collect":
+                gc.collect()
+                connection.send(None)
             elif order == "watch":
-                gc.collect()  # so that none is left for what counts
                 watched.delays = []
                 watched.begin, watched.end = details
                 connection.send(None)

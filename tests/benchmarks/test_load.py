@@ -115,6 +115,8 @@ class _Reader(Reader):
     def open(self, streams: int) -> None:
         self.streams += streams
 
+    def collect(self) -> None: ...
+
     def watch(self, begin: int, seconds: float) -> None: ...
 
     def sample(self, chunks: int) -> Sample:
@@ -133,3 +135,13 @@ def test_streams_are_added_until_they_are_seen_too_late(limit: int, most: int, m
     monkeypatch.setattr(load, "_open", lambda _, reading, streams: reading.open(streams))
     monkeypatch.setattr(_Load, "waiting", lambda *_: reading.streams)
     assert load._most(_Load(*[0.0] * 10), reading, limit, quick=False) == most
+
+
+def test_one_long_delay_among_three_is_none() -> None:
+    delays = [0.6, 0.1, 0.2]
+
+    class Once(_Reader):
+        def sample(self, chunks: int) -> Sample:
+            return Sample(cpu=1e-5, delay=delays.pop(0), busy=0.5)
+
+    assert load._delay(_Load(*[0.0] * 3), Once(), 1.0) == 0.2
