@@ -53,10 +53,11 @@ def measure(plan: Plan) -> Iterator[Figure]:
 def _readers(plan: Plan, way: str) -> Generating[tuple[Generator, dict[str, Reader]]]:
     with ExitStack() as stack:
         load = stack.enter_context(generator(plan.provider.core))
-        yield (
-            load,
-            {name: stack.enter_context(reader(f"{name}-{way}", way, name, load.lm_kwargs)) for name in WAYS[way]},
-        )
+        readers = {
+            contender: stack.enter_context(reader(f"{number}-{way}", way, contender, load.lm_kwargs))
+            for number, contender in enumerate(WAYS[way])
+        }
+        yield load, readers
 
 
 def _steady(plan: Plan, load: Generator, readers: dict[str, Reader], way: str) -> Iterator[Figure]:

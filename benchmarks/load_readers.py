@@ -45,22 +45,18 @@ class Sample:
 
 @dataclass
 class Watched:
-    """All that is seen in this process."""
+    """All that is seen in this process, by whichever thread."""
 
-    begin: int = 0
-    end: int = 0
-    """What was written before or after that does not count."""
-    seen: int = 0
-    delays: list[int] = field(default_factory=list[int])
+    seen: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    """When each chunk was written, and how much later it was seen, in nanoseconds."""
 
     def take(self, text: str) -> None:
         """A piece of a stream's text."""
         now = time.monotonic_ns()
         for stamp in text.split():
             if len(stamp) == DIGITS:
-                self.seen += 1
-                if self.begin <= (written := int(stamp)) < self.end:
-                    self.delays.append(now - written)
+                written = int(stamp)
+                self.seen.append((written, now - written))
 
 
 class Reader:
@@ -139,10 +135,9 @@ async def _follow(name: str, way: "Way", lm_kwargs: dict[str, Any], connection: 
                 gc.collect()
                 connection.send(None)
             elif order == "watch":
-                watched.delays = []
-                watched.begin, watched.end = details
+                watched.seen.clear()
                 connection.send(None)
-                measured = _measured(watched)
+                measured = _measured(watched, *details)
             elif measured is not None:
                 connection.send(_sample(watched, measured, *details))
 
@@ -151,19 +146,21 @@ async def _follow(name: str, way: "Way", lm_kwargs: dict[str, Any], connection: 
     await over
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Measured:
+    """What was done in the time that counts."""
+
+    begin: int
+    end: int
     cpu: float
     seen: int
-    seconds: float
 
 
-def _measured(watched: Watched) -> _Measured:
-    """Wait, and tell what was done in the time that counts."""
-    _sleep_until(watched.begin)
-    began, cpu, seen = time.monotonic(), time.process_time(), watched.seen
-    _sleep_until(watched.end)
-    return _Measured(time.process_time() - cpu, watched.seen - seen, time.monotonic() - began)
+def _measured(watched: Watched, begin: int, end: int) -> _Measured:
+    _sleep_until(begin)
+    cpu, seen = time.process_time(), len(watched.seen)
+    _sleep_until(end)
+    return _Measured(begin=begin, end=end, cpu=time.process_time() - cpu, seen=len(watched.seen) - seen)
 
 
 def _sleep_until(when: int) -> None:
@@ -172,15 +169,18 @@ def _sleep_until(when: int) -> None:
 
 def _sample(watched: Watched, measured: _Measured, chunks: int) -> Sample:
     limit = time.monotonic() + _PATIENCE
-    while len(watched.delays) < chunks and time.monotonic() < limit:
-        time.sleep(0.01)
-    missing = [time.monotonic_ns() - watched.end] * (chunks - len(watched.delays))
-    delays = sorted([*watched.delays, *missing])
+    while len(delays := _delays(watched, measured)) < chunks and time.monotonic() < limit:
+        time.sleep(0.05)
+    missing = [time.monotonic_ns() - measured.end] * (chunks - len(delays))
     return Sample(
         cpu=measured.cpu / max(measured.seen, 1),
-        delay=delays[len(delays) * 99 // 100] / 1e9,
-        busy=measured.cpu / measured.seconds,
+        delay=sorted([*delays, *missing])[chunks * 99 // 100] / 1e9,
+        busy=measured.cpu / (measured.end - measured.begin) * 1e9,
     )
+
+
+def _delays(watched: Watched, measured: _Measured) -> list[int]:
+    return [delay for written, delay in watched.seen[:] if measured.begin <= written < measured.end]
 
 
 class _Sink:
@@ -231,16 +231,26 @@ async def _streamify(lm: dspy.LM, watched: Watched, **options: Any) -> None:
 
 
 async def _fieldstream_async(lm: dspy.LM, watched: Watched) -> None:
-    await _fieldstream(fieldstream.Streamer(dspy.Predict(TEXT), mode="async"), lm, watched)
+    with dspy.context(lm=lm):
+        async with fieldstream.stream(dspy.Predict(TEXT), question=QUESTION) as run:
+            async for text in run.text("answer"):
+                watched.take(text)
 
 
 async def _fieldstream_sync(lm: dspy.LM, watched: Watched) -> None:
-    await _fieldstream(fieldstream.Streamer(dspy.Predict(TEXT), mode="thread"), lm, watched)
+    """As who knows no event loop reads it. The thread that reads is not the program's."""
+    await anyio.to_thread.run_sync(lambda: _fieldstream(lm, watched), limiter=_limiter())
 
 
-async def _fieldstream(streamer: fieldstream.Streamer, lm: dspy.LM, watched: Watched) -> None:
+def _fieldstream(lm: dspy.LM, watched: Watched) -> None:
+    with dspy.context(lm=lm), fieldstream.stream(dspy.Predict(TEXT), question=QUESTION) as run:
+        for text in run.text("answer"):
+            watched.take(text)
+
+
+async def _fieldstream_in_loop(lm: dspy.LM, watched: Watched) -> None:
     with dspy.context(lm=lm):
-        async with streamer(question=QUESTION) as run:
+        async with fieldstream.Streamer(dspy.Predict(TEXT), mode="thread")(question=QUESTION) as run:
             async for text in run.text("answer"):
                 watched.take(text)
 
@@ -249,6 +259,11 @@ Way = Callable[[dspy.LM, Watched], Awaitable[None]]
 
 WAYS: dict[str, dict[str, Way]] = {
     "async": {"floor": _floor_async, "fieldstream": _fieldstream_async, "dspy.streamify": _streamify_async},
-    "sync": {"floor": _floor_sync, "fieldstream": _fieldstream_sync, "dspy.streamify": _streamify_sync},
+    "sync": {
+        "floor": _floor_sync,
+        "fieldstream": _fieldstream_sync,
+        "fieldstream, async with": _fieldstream_in_loop,
+        "dspy.streamify": _streamify_sync,
+    },
 }
-"""All read in one event loop. A synchronous program has a thread of its own."""
+"""All but one read in one event loop. A synchronous program has a thread of its own."""
