@@ -44,7 +44,7 @@ def _cells(figure: Figure, last: Figure | None) -> tuple[str, ...]:
     same = again and last is not None and (last.contender, last.value) == (figure.contender, figure.value)
     against = "" if figure.ratio is None else f"{figure.ratio:.2f} × {figure.against}"
     sign = "≥" if figure.at_least else "≤"
-    goal = "" if figure.goal is None else f"{sign} {figure.goal:g}"
+    goal = "" if figure.goal is None else f"{sign} {figure.goal:.4g}"
     met = {None: "", True: "met", False: "NOT MET"}[figure.met]
     what = "" if again else figure.what
     return (what, "" if same else figure.contender, "" if same else _value(figure), against, goal, met)
