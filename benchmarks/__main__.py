@@ -15,7 +15,7 @@ def main() -> None:
     """Run the benchmarks, print the table, write the file and draw."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(SECTIONS)} (default: all)")
-    parser.add_argument("--rounds", type=int, default=9, help="rounds that count (default: 9)")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds that count (default: 7)")
     parser.add_argument(
         "--quick", action="store_true", help="smoke-sized, to see that it works: the figures say nothing"
     )

@@ -13,7 +13,7 @@ class Plan:
     """What a section is given."""
 
     provider: Provider
-    rounds: int = 9
+    rounds: int = 7
     """How many rounds count."""
     quick: bool = False
     """Whether this is only to see that it works: smoke-sized, and its figures mean nothing."""
