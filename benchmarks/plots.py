@@ -74,7 +74,11 @@ def _draw(axis: Any, panel: Sequence[Figure], unit: str, title: str) -> None:
         else:
             axis.barh(position, figure.value, height=0.8, color=colour)
         axis.annotate(
-            f"  {figure.value:,.3g}", (figure.value, position), va="center", fontsize=8, annotation_clip=False
+            f"  {figure.value:,.0f}" if figure.value >= 1000 else f"  {figure.value:.3g}",
+            (figure.value, position),
+            va="center",
+            fontsize=8,
+            annotation_clip=False,
         )
         ticks.append(position)
         first = index == 0 or figure.what != panel[index - 1].what
