@@ -27,6 +27,7 @@ DELAY_GOAL = 5.0
 PATIENT = 0.25
 """Seconds of delay (99 of 100 chunks) with which there are too many streams."""
 STEP = 100
+"""By how many streams the load grows; by a fifth, where that is more."""
 MOST = 4_000
 ROUNDS = 5
 """At most: the clock passes here."""
@@ -70,7 +71,7 @@ def _steady(plan: Plan, load: Generator, readers: dict[str, Reader], way: str) -
     for turn in range(min(plan.rounds, ROUNDS)):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
-            sample, paced = _sample(load, readers[name], 0.5 if plan.quick else 2.0)
+            sample, paced = _sample(load, readers[name], 0.5 if plan.quick else 1.5)
             samples[name].append(sample)
             late.append(paced.late)
     what = f"{streams} streams, {way}"
@@ -130,8 +131,8 @@ def _growing(plan: Plan, load: Generator, readers: dict[str, Reader]) -> Iterato
 def _most(load: Generator, reader: Reader, limit: int, *, quick: bool) -> int:
     """The number of streams at which a reader's delay is too long; the limit where it never is."""
     while (streams := load.waiting(reader.name)) < limit:
-        _open(load, reader, 10 if quick else STEP)
-        if _delay(load, reader, 0.5 if quick else 2.0) > PATIENT:
+        _open(load, reader, 10 if quick else max(STEP, streams // 5))
+        if _delay(load, reader, 0.5 if quick else 1.5) > PATIENT:
             return load.waiting(reader.name)
     return streams
 
