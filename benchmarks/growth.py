@@ -68,7 +68,7 @@ class Case:
 def measure(plan: Plan) -> Iterator[Figure]:
     """What can be long: a text, a text with escapes, a list, the arguments of a tool call."""
     json, chat = dspy.JSONAdapter(), dspy.ChatAdapter(use_native_function_calling=True)
-    listed = "list of objects, values every 50 ms"
+    listed = "list, values every 50 ms"
     cases = [
         Case("chat text", "chat", "text", dspy.ChatAdapter(), events_async),
         Case("JSON text with escapes", "json", "escapes", json, events_async),
