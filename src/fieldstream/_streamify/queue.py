@@ -118,14 +118,15 @@ class ValueQueue:
         self._handles.append((field, members.get("path", ())))
         return len(self._handles) - 1
 
-    def append(self, text: int, piece: str) -> None:
+    def append(self, text: int, *pieces: str) -> None:
         if text < 0:
             return
         field, path = self._handles[text]
-        if field.kind == "text":
+        if field.kind != "text":
+            field.draft.append(path, *pieces)
+            return
+        for piece in pieces:
             self._respond_aligned(field, piece)
-        else:
-            field.draft.append(path, piece)
 
     def completed(self, call: str, field: str, candidate: int, path: Path) -> None: ...
 

@@ -57,6 +57,13 @@ class _Pieces:
             parts.extend(self._tail[first - joined : last - joined + 1])
         return "".join(parts)
 
+    def each(self, first: int, last: int) -> list[str]:
+        """The pieces ``first`` to ``last``, both included."""
+        joined = len(self._offsets)
+        if first >= joined:
+            return self._tail[first - joined : last - joined + 1]
+        return [self.between(each, each) for each in range(first, last + 1)]
+
     def seal(self) -> None:
         """Join what is left: the block is full, or no more will come."""
         if self._tail:
@@ -158,14 +165,16 @@ class MemoryLog:
             self._paths.append(path)
             return len(self._paths) - 1
 
-    def append(self, text: int, piece: str) -> None:
-        """Append a delta of the text that ``open_text`` gave this handle for."""
+    def append(self, text: int, *pieces: str) -> None:
+        """Append to the text that ``open_text`` gave this handle for: a delta for each piece."""
         with self._lock:
             if self._ended:
                 raise RuntimeError("a delta came after the run's closing event; the log is complete")
-            self._pieces.append(piece)
-            self._at.append(self._clock() - self._began)
-            self._source.append(text)
+            now = self._clock() - self._began
+            for piece in pieces:
+                self._pieces.append(piece)
+                self._at.append(now)
+                self._source.append(text)
 
     def flush(self) -> None:
         """Wake who waits."""
@@ -229,13 +238,21 @@ class MemoryLog:
                 source = self._source[position]
                 if source < 0:
                     events.append(self._events[-source - 1])
-                else:
-                    first = position
-                    while merge and position + 1 < count and self._source[position + 1] == source:
-                        position += 1
-                    text = self._pieces.between(first, position)
-                    events.append(self._deltas[source](position, self._at[position], text, self._paths[source]))
+                    position += 1
+                    continue
+                # The deltas of one text, as far as they come in a row.
+                first = position
+                beyond = count if merge else min(count, first + limit - len(events))
                 position += 1
+                while position < beyond and self._source[position] == source:
+                    position += 1
+                delta, path = self._deltas[source], self._paths[source]
+                if merge:
+                    text = self._pieces.between(first, position - 1)
+                    events.append(delta(position - 1, self._at[position - 1], text, path))
+                    continue
+                pieces = self._pieces.each(first, position - 1)
+                events += [delta(first + at, self._at[first + at], text, path) for at, text in enumerate(pieces)]
         return events
 
     # What only other sinks keep.

@@ -51,6 +51,7 @@ class _Report:
         "_accumulator",
         "_bridge",
         "_calls",
+        "_came",
         "_ended",
         "_index",
         "_lm",
@@ -58,7 +59,6 @@ class _Report:
         "_texts",
         "_thoughts",
         "decoder",
-        "takes_text",
     )
 
     def __init__(self, lm: LmCall, index: int, request: Any, provider: str | None) -> None:
@@ -66,9 +66,8 @@ class _Report:
         self._index = index
         self._provider = provider
         self._ended = False
-        self.decoder = SseDecoder(self._take)
-        self.takes_text = False
-        """Whether chunks that bring nothing but text are taken as they come from the wire."""
+        self._came: list[str] = []
+        self.decoder = SseDecoder()
         self._accumulator = StreamAccumulator(request)
         wanted = lm.state.recorder.sink.wants_chunks or lm.wants_chunks(index)
         self._bridge = ListenerBridge(request.model, id(lm.predictor)) if wanted else None
@@ -80,19 +79,27 @@ class _Report:
 
     def allow_text(self, provider: Any, request: Any) -> None:
         """The stream is this provider's: its text may be taken from the wire, if nobody wants the chunks."""
-        self.takes_text = self._bridge is None and is_read_alike(provider, request)
+        if self._bridge is None and is_read_alike(provider, request):
+            self.decoder.take, self.decoder.taken = self._take, self._flush
 
     def _take(self, data: bytes) -> bool:
-        if not self.takes_text or (said := text_of(data)) is None:
+        delta = text_of(data)
+        if delta is None:
             return False
-        text, thought = said
-        if thought:
+        if thought := delta.reasoning_content or delta.reasoning:
+            self._flush()
             self._thoughts.append(thought)
             self._lm.reasoning(self._index, thought)
-        if text:
-            self._texts.setdefault(0, []).append(text)
-            self._lm.text(self._index, text)
+        if delta.content:
+            self._came.append(delta.content)
         return True
+
+    def _flush(self) -> None:
+        """Tell of the text that came with the last block of the stream."""
+        if self._came:
+            came, self._came = self._came, []
+            self._texts.setdefault(0, []).extend(came)
+            self._lm.text(self._index, *came)
 
     def push(self, event: Any) -> None:
         if event.type == "delta":

@@ -61,18 +61,20 @@ class LmCall:
         if self.writer is not None:
             self.candidates[index] = self.writer.begin(index)
 
-    def text(self, index: int, piece: str) -> None:
-        """More text of a completion."""
+    def text(self, index: int, *pieces: str) -> None:
+        """More text of a completion: the pieces that came at once."""
         if self.state.cancellation.requested:
             self.state.cancellation.check()
         if index not in self.wrote:
             self._feeding(index, text=True)
         candidate = self.candidates.get(index)
-        if candidate is not None and candidate.parser is not None and self.writer is not None:
-            self.writer.feed(candidate, piece)
-            if self.state.lm_text:
-                self.other(index, "text", piece)
-        else:
+        writer = self.writer if candidate is not None and candidate.parser is not None else None
+        if writer is not None and candidate is not None and not self.state.lm_text:
+            writer.feed(candidate, *pieces)
+            return
+        for piece in pieces:
+            if writer is not None and candidate is not None:
+                writer.feed(candidate, piece)
             self.other(index, "text", piece)
 
     def reasoning(self, index: int, piece: str) -> None:

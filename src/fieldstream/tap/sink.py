@@ -27,8 +27,8 @@ class Sink(Protocol):
         """A handle for deltas of this class that are alike in all but their text."""
         ...
 
-    def append(self, text: int, piece: str) -> None:
-        """Append a delta to the text of this handle."""
+    def append(self, text: int, *pieces: str) -> None:
+        """Append to the text of this handle, a delta for each piece."""
         ...
 
     def completed(self, call: str, field: str, candidate: int, path: Path) -> None:

@@ -143,18 +143,34 @@ class Writer:
             candidate.native = NativeReader(self.native, candidate.is_free) if self.native else None
             return candidate
 
-    def feed(self, candidate: Candidate, piece: str) -> None:
-        """More of the LM's text."""
+    def feed(self, candidate: Candidate, *pieces: str) -> None:
+        """More of the LM's text: the pieces that came at once."""
+        if self._sink.wants_literals or self._recorder.on_field_end is not None:
+            for piece in pieces:  # Somebody asks what each of them decides.
+                self._feed(candidate, (piece,))
+        else:
+            self._feed(candidate, pieces)
+
+    def _feed(self, candidate: Candidate, pieces: tuple[str, ...]) -> None:
         parser = candidate.parser
         if parser is None:
             return
+        changes: list[Change] = []
+        failure: Exception | None = None
         try:
-            if (changes := parser.feed(piece)) or self._sink.wants_literals:
+            for piece in pieces:
+                changes += parser.feed(piece)
+        except Exception as error:
+            failure = error  # What it said before holds.
+        try:
+            if changes or self._sink.wants_literals:
                 if candidate.native is not None:
                     changes = self._from_text(candidate.native, changes)
-                self._show(candidate, changes, piece)
+                self._show(candidate, changes, pieces[0])
         except Exception as error:
-            self._give_up(candidate, error)
+            failure = failure or error
+        if failure is not None:
+            self._give_up(candidate, failure)
 
     def beside(self, candidate: Candidate, say: Callable[[NativeReader], list[Change] | None], piece: str = "") -> bool:
         """What the LM says beside its text: ``say`` tells it to the candidate's reader. Whether a field shows it."""
@@ -221,13 +237,25 @@ class Writer:
             literals = self._sink.wants_literals
             if piece and literals and candidate.index == 0:
                 self._sink.piece(self.call.id, piece)
-            for change in changes:
-                if type(change) is Written and not literals:  # As often as there is text of a value.
-                    continue
+            if not literals:  # There are as many as there is text of a value.
+                changes = [change for change in changes if type(change) is not Written]
+            at = 0
+            while at < len(changes):
+                change = changes[at]
+                at += 1
                 field = candidate.fields.get(change.field) or self._start(
                     candidate, change.field, self.fields[change.field]
                 )
-                self._take(candidate, field, change)
+                if type(change) is not Appended:
+                    self._take(candidate, field, change)
+                    continue
+                texts = [change.text]  # Nearly all that comes: what goes on in one place is taken together.
+                for more in changes[at:]:
+                    if type(more) is not Appended or more.field != change.field or more.path != change.path:
+                        break
+                    texts.append(more.text)
+                at += len(texts) - 1
+                self._append(candidate, field, change.path, *texts)
             self._sink.flush()
             if self._ends:
                 self._tell_of_ends(candidate)
@@ -249,15 +277,13 @@ class Writer:
         return [change for change in changes if change.field not in native.claimed] if native.claimed else changes
 
     def _take(self, candidate: Candidate, field: _Field, change: Change) -> None:
-        if type(change) is Appended:  # Nearly always, so that these two come before the match.
-            self._append(candidate, field, change)
-            return
-        if type(change) is Written:
-            if self._sink.wants_literals and candidate.index == 0:
-                field.written = True
-                self._sink.literal(self.call.id, field.name, change.text)
-            return
         match change:
+            case Appended(_, text, path):
+                self._append(candidate, field, path, text)
+            case Written(_, text):
+                if self._sink.wants_literals and candidate.index == 0:
+                    field.written = True
+                    self._sink.literal(self.call.id, field.name, text)
             case Assigned(_, value, path):
                 field.draft.assign(path, value)
                 self._record(FieldDelta, candidate, field, path=path, value=value)
@@ -292,7 +318,7 @@ class Writer:
         if not isinstance(value, str):
             self._take(candidate, field, Assigned(field.name, value))
         elif value:
-            self._append(candidate, field, Appended(field.name, value if shown is UNSET else value[len(shown) :]))
+            self._append(candidate, field, (), value if shown is UNSET else value[len(shown) :])
 
     def _start(self, candidate: Candidate, name: str, kind: FieldKind) -> _Field:
         self._recorder.announce(self.call)
@@ -300,15 +326,14 @@ class Writer:
         self._record(FieldStarted, candidate, field, kind=kind)
         return field
 
-    def _append(self, candidate: Candidate, field: _Field, change: Appended) -> None:
-        path = change.path
-        field.draft.append(path, change.text)
+    def _append(self, candidate: Candidate, field: _Field, path: Path, *texts: str) -> None:
+        field.draft.append(path, *texts)
         if field.handle is None or path != field.path:
             field.path = path
             field.handle = self._sink.open_text(
                 FieldDelta, call=self.call.id, field=field.name, candidate=candidate.index, path=path
             )
-        self._sink.append(field.handle, change.text)
+        self._sink.append(field.handle, *texts)
 
     def _withdraw(self, candidate: Candidate, reason: ResetReason) -> None:
         if self.call.ended or self._recorder.ended:

@@ -42,18 +42,23 @@ def test_what_is_taken_is_not_given(blocks: list[bytes], wanted: set[int]) -> No
     every = [(event.event, event.data) for event in decode(SseDecoder(), iter(blocks))]
     offered: list[bytes] = []
     told: list[str] = []
+    taken: list[str] = []
 
     def take(data: bytes) -> bool:
         offered.append(data)
         if len(offered) in wanted:
-            told.append(data.decode("utf-8", "replace").rstrip("\r").lstrip())
+            taken.append(data.decode("utf-8", "replace").rstrip("\r").lstrip())
             return True
         return False
 
     given_events: list[tuple[str | None, str]] = []
-    for event in decode(SseDecoder(take), iter(blocks)):
+    decoder = SseDecoder()
+    decoder.take = take
+    decoder.taken = lambda: (told.extend(taken), taken.clear())[1]
+    for event in decode(decoder, iter(blocks)):
         told.append(event.data)
         given_events.append((event.event, event.data))
+    assert not taken, "what was taken is told of when its block is over"
     assert told == [data for _, data in every], "taken or given, each event comes in its turn"
     assert all(event in every for event in given_events)
 

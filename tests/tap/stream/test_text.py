@@ -63,8 +63,8 @@ def check(data: bytes) -> bool:
     """Whether the chunk is taken; then it is read as DSPy reads it."""
     if (said := text_of(data)) is None:
         return False
-    text, thought = said
-    ours = [("thinking", thought)] * bool(thought) + [("text", text)] * bool(text)
+    thought = said.reasoning_content or said.reasoning
+    ours = [("thinking", thought)] * bool(thought) + [("text", said.content)] * bool(said.content)
     assert ours == plainly(data)
     return True
 

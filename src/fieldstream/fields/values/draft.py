@@ -34,13 +34,13 @@ class Draft:
         """Whether there is nothing yet."""
         return self._root is UNSET and self._at is None
 
-    def append(self, path: Path, text: str) -> None:
+    def append(self, path: Path, *texts: str) -> None:
         """More of the text at this path."""
         if path != self._at:
             self._settle()
             known = value_at(self._root, path)
             self._at, self._pieces = path, [known] if isinstance(known, str) else []
-        self._pieces.append(text)
+        self._pieces += texts
 
     def assign(self, path: Path, value: Any) -> None:
         """The value at this path is this one."""

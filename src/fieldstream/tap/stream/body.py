@@ -43,7 +43,9 @@ class ChunkedBody:
         at = 0
         parts: list[bytes] = []
         while not self._in_trailer:
-            if self._in_chunk:
+            if not self._in_chunk:
+                at = _take_whole_chunks(data, at, parts)
+            else:
                 if self._missing and (part := data[at : at + self._missing]):
                     parts.append(part)
                     at += len(part)
@@ -76,6 +78,21 @@ class ChunkedBody:
     def drain(self) -> bytes:
         """What only the end of the connection would release."""
         return b""
+
+
+def _take_whole_chunks(data: bytes, at: int, parts: list[bytes]) -> int:
+    """Take the chunks that follow each other whole and in their usual form; give where the rest begins."""
+    try:
+        while (end := data.find(b"\r\n", at, at + 10)) > 0:
+            start = end + 2
+            beyond = start + int(data[at:end], 16)
+            if beyond <= start or data[beyond : beyond + 2] != b"\r\n":
+                break
+            parts.append(data[start:beyond])
+            at = beyond + 2
+    except ValueError:
+        pass  # It is for who looks closer.
+    return at
 
 
 def _line(data: bytes, at: int) -> int | None:

@@ -23,14 +23,15 @@ class SseDecoder:
     """Takes the body as it comes, in blocks of any size, and gives events.
 
     ``take`` is offered the data of each event, as it is on the wire. What it takes (it says so) is not given: so a
-    stream's text need not go through the layers that an event goes through. ``done`` says whether the end mark,
-    ``[DONE]``, has come.
+    stream's text need not go through the layers that an event goes through. ``taken`` is called when an event is given
+    next, or the block is over. ``done`` says whether the end mark, ``[DONE]``, has come.
     """
 
-    __slots__ = ("_data", "_event", "_rest", "_take", "done")
+    __slots__ = ("_data", "_event", "_rest", "done", "take", "taken")
 
-    def __init__(self, take: Callable[[bytes], bool] | None = None) -> None:
-        self._take = take
+    def __init__(self) -> None:
+        self.take: Callable[[bytes], bool] = _take_nothing
+        self.taken: Callable[[], None] = _nothing
         self._event: str | None = None
         self._data: list[bytes] = []
         self._rest: list[bytes] = []  # the pieces of a line that has not ended
@@ -46,7 +47,7 @@ class SseDecoder:
             lines[0] = b"".join(self._rest)
         rest = lines.pop()
         self._rest = [rest] if rest else []
-        data, take = self._data, self._take
+        data, take = self._data, self.take
         for line in lines:
             if line.startswith(b"data:"):
                 data.append(line[5:])
@@ -54,19 +55,22 @@ class SseDecoder:
                 if line.startswith(b"event:"):
                     self._event = _text(line[6:]).strip()
             elif data:
-                if take is not None and len(data) == 1 and take(data[0]):
+                if len(data) == 1 and take(data[0]):
                     data.clear()
                     self._event = None
                 else:
+                    self.taken()
                     yield self._end()
             else:
                 self._event = None
+        self.taken()
 
     def finish(self) -> Iterator[SseEvent]:
         """The event that the end of the stream ends, if it ends one."""
         if self._rest:
             yield from self.feed(b"\n")
         if self._data:
+            self.taken()
             yield self._end()
 
     def _end(self) -> SseEvent:
@@ -77,6 +81,13 @@ class SseDecoder:
         self._data.clear()
         self._event = None
         return event
+
+
+def _take_nothing(data: bytes) -> bool:
+    return False
+
+
+def _nothing() -> None: ...
 
 
 def _text(line: bytes) -> str:

@@ -16,7 +16,9 @@ from typing import Any
 import msgspec
 
 
-class _Delta(msgspec.Struct, gc=False):
+class TextDelta(msgspec.Struct, gc=False):
+    """What a chunk brings: more text or reasoning, or neither. Providers call the latter by one of two names."""
+
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
@@ -24,7 +26,7 @@ class _Delta(msgspec.Struct, gc=False):
 
 
 class _Choice(msgspec.Struct, gc=False):
-    delta: _Delta | None = None
+    delta: TextDelta | None = None
     logprobs: Any = None
     finish_reason: Any = None
 
@@ -38,8 +40,8 @@ class _Chunk(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Chunk).decode
 
 
-def text_of(data: bytes) -> tuple[str | None, str | None] | None:
-    """The text and the reasoning that a chunk brings (or not); ``None`` if it is to be read by DSPy."""
+def text_of(data: bytes) -> TextDelta | None:
+    """What a chunk brings; ``None`` if it is to be read by DSPy."""
     try:
         chunk = _decode(data)
     except (ValueError, RecursionError):
@@ -51,7 +53,7 @@ def text_of(data: bytes) -> tuple[str | None, str | None] | None:
     delta = choice.delta
     if delta is None or choice.finish_reason is not None or choice.logprobs is not None or delta.tool_calls:
         return None
-    return delta.content, delta.reasoning_content or delta.reasoning
+    return delta
 
 
 def is_read_alike(provider: Any, request: Any) -> bool:
