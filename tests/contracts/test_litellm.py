@@ -31,6 +31,16 @@ def test_retries_sleep_by_the_time_of_their_module(name: str, sleeper: str) -> N
     assert "time.sleep(" in inspect.getsource(getattr(module, sleeper)), message
 
 
+def test_a_stream_that_is_read_in_a_thread_gives_each_chunk_to_an_executor() -> None:
+    handler = import_module("litellm.litellm_core_utils.streaming_handler")
+    at = "look at _Executor in tap/litellm.py"
+    source = inspect.getsource(handler.CustomStreamWrapper.__next__)
+    submitted = "executor.submit(self.run_success_logging_and_cache_storage,"
+    assert "".join(submitted.split()) in "".join(source.split()), f"chunks are logged otherwise: {at}"
+    parameters = tuple(inspect.signature(handler.CustomStreamWrapper.run_success_logging_and_cache_storage).parameters)
+    assert parameters == ("self", "processed_chunk", "cache_hit"), at
+
+
 def test_thoughts_are_parted_from_an_answer() -> None:
     module = import_module("litellm.litellm_core_utils.prompt_templates.common_utils")
     parted = module._parse_content_for_reasoning("<think>So.</think>\nBlue.")

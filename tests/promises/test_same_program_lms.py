@@ -5,15 +5,18 @@
 # pyright: reportIncompatibleMethodOverride=false, reportReturnType=false, reportUnnecessaryComparison=false
 
 import json
+import queue
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, Literal
 
 import anyio
 import dspy
+import litellm
 import pytest
 from dspy.utils.callback import BaseCallback
 from dspy.utils.dummies import DummyLM
+from litellm.integrations.custom_logger import CustomLogger
 from tests.support.sameness import HAS_ENGINES, LITELLM_WARNS, WAYS, Way, chat, same, stream
 
 import fieldstream
@@ -58,6 +61,36 @@ def test_litellm_drops(way: Way, after: int) -> None:
     run = same(way, qa, [SKY], provider={"drop": after, "fault_times": 1}, lm=LITELLM)
     assert len(run.requests) == 2
     assert run.resets() == ([("answer", "retry")] if after > 5 else [])
+
+
+class Log(CustomLogger):
+    """What LiteLLM's logs are told: of whole answers, and of chunks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: queue.Queue[str] = queue.Queue()
+        self.chunks = 0
+
+    def log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+        self.answers.put(response_obj.choices[0].message.content)
+
+    def log_stream_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+        self.chunks += 1
+
+    async def async_log_stream_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+        self.chunks += 1
+
+
+def test_litellm_logs_a_whole_answer(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log()
+    for name in ("success", "_async_success", "failure", "_async_failure", "input", "_async_input"):
+        monkeypatch.setattr(litellm, f"{name}_callback", [], raising=False)  # where LiteLLM puts its `callbacks`, too
+    monkeypatch.setattr(litellm, "callbacks", [log])
+    same(way, qa, [SKY], lm=LITELLM)
+    assert log.chunks == 0
+    if way != "async":  # An asynchronous log may find its loop closed.
+        assert [log.answers.get(timeout=10) for _ in range(2)] == [SKY, SKY]
+    assert log.chunks == 0
 
 
 @pytest.mark.parametrize("status", [500, 429])

@@ -9,7 +9,9 @@ ends their wait), ``_get_litellm`` and ``_add_dspy_identifier_to_headers``. Touc
 ``stream_chunk_builder``; of its stream ``received_finish_reason``, which stays empty where the provider's stream was
 cut off, and ``chunks``, of which one has the usage as the provider reports it; ``completion_with_retries`` and
 ``acompletion_with_retries``, by which it retries (before 3.4: since then DSPy does, and asks LiteLLM for no retries);
-``_parse_content_for_reasoning`` of its ``prompt_templates.common_utils``, by which it parts thoughts from an answer.
+``_parse_content_for_reasoning`` of its ``prompt_templates.common_utils``, by which it parts thoughts from an answer;
+the ``executor`` of its ``streaming_handler``, to which a stream that is read in a thread gives each chunk, for
+``run_success_logging_and_cache_storage``.
 Between retries it sleeps by the ``time`` of ``tenacity.nap``, and OpenAI's client by that of ``openai._base_client``.
 """
 
@@ -20,6 +22,7 @@ from contextlib import contextmanager
 from functools import cache, wraps
 from importlib import import_module
 from typing import Any
+from weakref import WeakSet
 
 from dspy.clients import lm as lm_module
 
@@ -64,10 +67,38 @@ def _litellm() -> Any:
     litellm = lm_module._get_litellm()
     for name in ("tenacity.nap", "openai._base_client"):
         put("waits", lambda name=name: install_sleep(import_module(name)))
+    put("bodies", _install_quiet_streams)
     for name in ("stream_chunk_builder", "completion_with_retries", "acompletion_with_retries"):
         if not callable(getattr(litellm, name, None)):
             do_without("litellm", UnknownInternalError(f"`litellm.{name}` is gone"))
     return litellm
+
+
+_quiet: WeakSet[Any] = WeakSet()
+"""Streams of ours, of whose chunks LiteLLM's logs are not told: of a whole answer they are told once, when it is in."""
+
+
+class _Executor:
+    """In the place of the one to which LiteLLM gives each chunk that it logs, at the cost of a thread's turn."""
+
+    def __init__(self, original: Any) -> None:
+        self._original = original
+
+    def submit(self, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        stream = getattr(work, "__self__", None)
+        if getattr(work, "__name__", "") == "run_success_logging_and_cache_storage" and stream in _quiet:
+            return None
+        return self._original.submit(work, *arguments, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+
+def _install_quiet_streams() -> None:
+    handler: Any = import_module("litellm.litellm_core_utils.streaming_handler")
+    known(handler.CustomStreamWrapper.run_success_logging_and_cache_storage, "self", "processed_chunk", "cache_hit")
+    known(handler.executor.submit, "fn", "args", "kwargs")
+    handler.executor = _Executor(handler.executor)
 
 
 def _take_thoughts_out(message: Any) -> None:
@@ -151,6 +182,7 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
             report = _Report(lm)
             begun = False
             stream = litellm.completion(**arguments)
+            _quiet.add(stream)
             begun = True
             try:
                 for chunk in stream:
