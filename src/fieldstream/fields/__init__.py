@@ -14,6 +14,7 @@ from fieldstream.fields.changes import (
 )
 from fieldstream.fields.chat import ChatParser
 from fieldstream.fields.json.parser import JsonParser
+from fieldstream.fields.json.values import JsonValuesParser
 from fieldstream.fields.types.calls import CallsParser
 from fieldstream.fields.types.code import CodeParser
 from fieldstream.fields.types.native import NativeFields, NativeReader
@@ -37,6 +38,7 @@ __all__ = [
     "Fields",
     "Items",
     "JsonParser",
+    "JsonValuesParser",
     "Later",
     "Members",
     "NativeFields",

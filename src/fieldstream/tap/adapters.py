@@ -18,6 +18,7 @@ from fieldstream.fields import (
     FieldParser,
     Fields,
     JsonParser,
+    JsonValuesParser,
     Later,
     Slot,
     StructuredParser,
@@ -135,6 +136,8 @@ def _parser_of(known: _Format, signature: Any, fields: Fields, undecided: Collec
         types = xml_types_of(signature, undecided)
         slots |= {name: Slot(Later()) for name, kind in fields.items() if kind == "data"}
         return lambda: StructuredParser(XmlParser(fields, types), slots, raw=raw)
+    if known is _FORMATS[_parse_of(dspy.JSONAdapter)]:
+        return lambda: JsonValuesParser(JsonParser(fields, optional), slots)
     return lambda: StructuredParser(new_parser(fields, optional), slots, raw=raw)
 
 

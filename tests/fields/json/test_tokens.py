@@ -97,6 +97,15 @@ def test_what_is_valid_is_read(value: Any, ascii_only: bool, indent: int | None,
         assert repr(read) == expected
 
 
+@pytest.mark.parametrize(
+    ("number", "is_read"),
+    [("9" * 4300, True), ("-" + "9" * 4300, True), ("9" * 4301, False), ("9" * 4301 + ".0", True)],
+)
+def test_a_number_has_as_many_digits_as_python_takes(number: str, is_read: bool) -> None:
+    state, _ = Reader().read([f"[{number}]"])
+    assert (state == "over") == is_read
+
+
 class Depths:
     """Hears what is within at most so many containers."""
 

@@ -297,6 +297,32 @@ def test_valid_json_is_told_in_the_strict_order(value: Any) -> None:
     assert lenient.told == strict.told
 
 
+RESTS = st.lists(
+    st.sampled_from(
+        [
+            *'{}[]",:"{[]}',
+            *('"a": ', '"a"', '""', "\\", "\\u", "\\ud83d", "\\n", "\\x41", "'", "“", "é", "\ud83d"),
+            *("1", "0", "-", "1.5", "e5", ".", "9" * 4300, "NaN", "Infinity", "true", "nul", "True", "..."),
+            *(" ", "\n", "\x0b", "\x1f", "\xa0", "\u2028", "\0", "\x7f"),
+            *("#", "/", "//", "/*", "*/", "(", ")", "```", "words"),
+        ]
+    ),
+    max_size=20,
+).map("".join)
+
+
+@given(st.sampled_from(['{"a": ', "[", '"', "{", '[{"a": 1}', '["a"', '{"a": "b"', '{"a": 1']), RESTS)
+def test_damage_is_known_where_a_strict_reader_stops(first: str, rest: str) -> None:
+    strict, lenient = Tokenizer(Calls()), LenientTokenizer(Deaf())
+    for char in first + rest:
+        strict.feed(char)
+        lenient.feed(char)
+        assert lenient.strict == (strict.state != "broken")
+        if not lenient.strict:
+            break
+        assert lenient.over == (strict.state == "over")
+
+
 def test_what_is_decided_is_told_at_once() -> None:
     told: list[str] = []
 

@@ -18,7 +18,7 @@ true, and ``parse`` has the last word.
 import io
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Literal, cast
 
 from fieldstream.fields.changes import (
@@ -61,6 +61,7 @@ class JsonParser:
         "_name",
         "_open",
         "_optional",
+        "_passed",
         "_place",
         "_quick",
         "_raw",
@@ -84,6 +85,7 @@ class JsonParser:
         self._place: Literal["before", "inside", "after"] = "before"
         self._before: list[str] = []
         self._raw = io.StringIO()  # of the object
+        self._passed = 0  # the place in it from which on others read the literal
         self._after: list[str] = []
         self._in_list = False
         self._tokens = Tokenizer(self, deep=1)
@@ -104,6 +106,34 @@ class JsonParser:
         self._text = ""
         self._shown: list[str] = []
         self._changes: list[Change] = []
+
+    @property
+    def in_literal(self) -> bool:
+        """Whether the literal text of a data field goes on."""
+        return bool(self._field) and self._mode == "literal" and not self.lost
+
+    def pass_by(self) -> Callable[[str], object]:
+        """Leave the rest of the literal, an object, an array or a string, to who reads its value anyway.
+
+        What this gives is to be called with each piece of it; then comes ``pass_end`` or ``pass_back``.
+        """
+        self._quick = None
+        self._passed = self._raw.tell()
+        return self._raw.write
+
+    def pass_end(self) -> list[Change]:
+        """The literal was valid JSON, and has ended."""
+        self._tokens.leave()
+        self._depth = 1
+        self._end_field()
+        return self._flush()
+
+    def pass_back(self) -> str:
+        """Read on: the literal may end otherwise. Gives what was passed by."""
+        self._raw.seek(self._passed)
+        passed = self._raw.read()
+        self._tokens.feed(passed)
+        return passed
 
     def feed(self, text: str) -> list[Change]:
         if self._quick is not None and _NOT_PLAIN.search(text) is None:

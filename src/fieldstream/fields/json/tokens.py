@@ -28,6 +28,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final, Literal, Protocol, TypeAlias, cast
 
+from fieldstream.fields.lenient.words import is_json
+
 Kind: TypeAlias = Literal["{", "[", '"', "0"]
 """A value's kind: an object, an array, a string, or anything else."""
 
@@ -38,7 +40,6 @@ State: TypeAlias = Literal[
 
 _unescape = cast("Callable[[str, int], tuple[str, int]]", cast("Any", json.decoder).scanstring)  # what `loads` uses
 _PARTIAL_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{0,3})?\Z")
-_WHOLE_SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|NaN|-?Infinity")
 
 
 def _all(pattern: str) -> Callable[[str, int], re.Match[str]]:
@@ -50,7 +51,6 @@ _blank = _all(r"[ \t\n\r]")
 _run = _all(r'[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})')
 _scalar = _all(r"[-+.0-9A-Za-z]")
 _CLOSES: Final = {"{": "}", "[": "]"}
-_digits = sys.get_int_max_str_digits() or sys.maxsize
 
 
 class Listener(Protocol):
@@ -90,6 +90,13 @@ class Tokenizer:
     def in_plain_text(self) -> bool:
         """In a string that is no key, where the next character means itself if it is no quote, escape or control."""
         return self.state == "string" and not self._held
+
+    def leave(self) -> None:
+        """The value that is being read within the outermost object has ended: go on behind it."""
+        del self._stack[1:]
+        self._held = ""
+        self._parts = []
+        self.state = "next"
 
     def feed(self, text: str, at: int = 0) -> int:
         """Read from this place on; give the place where reading ended."""
@@ -166,7 +173,7 @@ class Tokenizer:
             return end
         literal = "".join(self._parts)
         self._parts = []
-        if _WHOLE_SCALAR.fullmatch(literal) and (len(literal) <= _digits or not literal.lstrip("-").isdigit()):
+        if is_json(literal):
             self.state = "next" if self._stack else "over"
             if len(self._stack) <= self._deep:
                 self._listener.end("0", end)

@@ -75,7 +75,9 @@ def _all(pattern: str) -> Callable[[str, int], re.Match[str]]:
 
 
 _blank = _all(r"\s")
+_json_blank = _all(r"[ \t\n\r]")
 _word = _all(r'[^\s,\]})"]')
+_json_word = _all(r"[-+.0-9A-Za-z]")
 _label = _all(r"[^\s:,}]")
 _bare_member = _all(r'[^,}"]')
 _bare_item = _all(r'[^,\]"]')
@@ -110,15 +112,16 @@ class LenientTokenizer:
 
     __slots__ = (
         *("_arrays", "_back", "_comment_end", "_first", "_fresh", "_gap", "_held", "_inner", "_last", "_listener"),
-        *("_name", "_named", "_parts", "_quote", "_quoted", "_said", "_stack", "_strict", "_tail", "_untold", "state"),
+        *("_name", "_named", "_parts", "_quote", "_quoted", "_said", "_stack", "_tail", "_untold", "state", "strict"),
     )
 
     def __init__(self, listener: LenientListener) -> None:
         self.state: State = "prose"
+        self.strict = True
+        """Whether all so far is what ``json.loads`` would take, from the value's first character on: no damage."""
         self._listener = listener
         self._stack: list[str] = []  # what is open: "{", "[", "(", "(," (surely a tuple), "{," (surely a set)
         self._arrays = 0  # how many of these are no objects
-        self._strict = True  # no damage so far
         # What began last, while it is empty: an object may turn out to be a set, an empty element to be dropped.
         self._untold: list[Kind] = []
         self._last = ""  # the character that ended a value, if nothing stands between
@@ -155,7 +158,7 @@ class LenientTokenizer:
         if self._held:
             text = self._held + text
             self._held = ""
-        elif self.state == "string" and self._strict and text.isprintable() and '"' not in text and "\\" not in text:
+        elif self.state == "string" and self.strict and text.isprintable() and '"' not in text and "\\" not in text:
             self._say(text)  # nearly always
             return 0
         at, size = 0, len(text)
@@ -211,7 +214,7 @@ class LenientTokenizer:
         char = text[at]
         last, self._last = self._last, ""
         state = self.state
-        if self._strict:  # First what there is most of.
+        if self.strict:  # First what there is most of.
             if char == " ":
                 return at + 1
             if char == '"' and (state == "key" or state == "member"):
@@ -222,9 +225,9 @@ class LenientTokenizer:
                 self.state = "key" if self._stack[-1] == "{" else "value"
                 return at + 1
         if char.isspace():
-            return _blank(text, at).end()
-        if self._strict and char not in _AS_JSON[state]:
-            self._strict = False
+            return self._skip_blanks(text, at)
+        if self.strict and char not in _AS_JSON[state]:
+            self.strict = False
         if char == "#" or char == "/":
             return self._begin_comment(text, at)
         if state == "colon":
@@ -260,9 +263,17 @@ class LenientTokenizer:
             return at
         return at + 1
 
+    def _skip_blanks(self, text: str, at: int) -> int:
+        end = _blank(text, at).end()
+        if self.strict and _json_blank(text, at).end() < end:
+            self.strict = False
+        return end
+
     def _read_closer(self, text: str, at: int, last: str) -> int:
         char = text[at]
         top = self._stack[-1]
+        if char != _CLOSES[top]:
+            self.strict = False
         if top == "{":
             if char == "]" and self._arrays and last:
                 self._close()
@@ -276,9 +287,7 @@ class LenientTokenizer:
                 return at + 1
         elif char != _CLOSES[top]:
             return at + 1
-        if char != _CLOSES[top]:
-            self._strict = False
-        if not self._strict and self._empty_element():
+        if not self.strict and self._empty_element():
             # `json_repair` drops what is empty, if no comma or end follows at once, and that character with it.
             if at + 1 == len(text):
                 self._held = char
@@ -378,7 +387,7 @@ class LenientTokenizer:
         self.state = "string"
 
     def _read_string(self, text: str, at: int) -> int:
-        if self._strict:
+        if self.strict:
             part, end, partial = read_json(text, at)
         else:
             part, end = read_loose(text, at, self._quote)
@@ -388,7 +397,7 @@ class LenientTokenizer:
             self._held = text[end:]
             return len(text)
         if text[end] != self._quote:
-            self._strict = False
+            self.strict = False
             if not self._stack:
                 self.state = "lost"
             return end
@@ -428,10 +437,10 @@ class LenientTokenizer:
         if self._tail:
             tail = "".join(self._tail)
             self._tail = []
-            if whole and (self._strict or tail[-1] != "\n"):
+            if whole and (self.strict or tail[-1] != "\n"):
                 self._tell_begins()
                 self._listener.text(tail)
-        if self._untold and (not whole or (gap and not self._strict)):
+        if self._untold and (not whole or (gap and not self.strict)):
             self._untold.pop()  # dropped, as an empty container is
         else:
             self._tell_begins()
@@ -445,13 +454,14 @@ class LenientTokenizer:
         if self.state == "quote" and not self._inner and (char == ":" if self._named else char in ",]}"):
             self._end_string()  # nearly always
             return at
-        end = _blank(text, at).end()
+        end = self._skip_blanks(text, at)
         if end > at:
             self._gap.append(text[at:end])
         if end == len(text):
             return end
         char = text[end]
         if char == "/" and end + 1 == len(text):
+            self.strict = False
             self._held = char
             return end + 1
         top = self._stack[-1]
@@ -466,6 +476,7 @@ class LenientTokenizer:
                 return end + 1
             ends = False
         elif char == ":" and top != "{":
+            self.strict = False
             self.state = "lost"  # an object without its brace
             return end
         else:
@@ -485,7 +496,7 @@ class LenientTokenizer:
 
     def _resume_string(self) -> None:
         """The quote did not end the string."""
-        self._strict = False
+        self.strict = False
         if self._said or self._named or self._stack[-1] == "{":
             self._say(self._quote)
             self._inner = not self._inner
@@ -506,6 +517,8 @@ class LenientTokenizer:
 
     def _read_word(self, text: str, at: int) -> int:
         end = _word(text, at).end()
+        if self.strict and _json_word(text, at).end() < end:
+            self.strict = False
         if end > at:
             self._parts.append(text[at:end])
         if end == len(text):
@@ -514,9 +527,11 @@ class LenientTokenizer:
         if char == "," and self._stack[-1] == "{" and self._parts[0][0] in NUMERIC:
             # In an object, `json_repair` takes "1,000" for one word.
             if end + 1 == len(text):
+                self.strict = self.strict and is_json("".join(self._parts))
                 self._held = char
                 return end + 1
             if text[end + 1] in NUMERIC:
+                self.strict = False
                 self._parts.append(char)
                 return end + 1
         self._tell_word("".join(self._parts), char)
@@ -536,8 +551,8 @@ class LenientTokenizer:
 
     def _tell_word(self, word: str, char: str) -> None:
         """Tell what this word means before this character; or take it for the first one of a string."""
-        self._strict = self._strict and is_json(word)
-        match meaning(word, char, strict=self._strict, in_object=self._stack[-1] == "{"):
+        self.strict = self.strict and is_json(word)
+        match meaning(word, char, strict=self.strict, in_object=self._stack[-1] == "{"):
             case "scalar", value:
                 self._tell_scalar(value)
             case "string", value:
@@ -595,7 +610,7 @@ class LenientTokenizer:
         begins = text[end : end + 5].lower()
         if begins[0] in "){[(-.“”\"'" or begins[0].isdigit() or begins.startswith(("true", "null", "none", "false")):
             self._parts = []
-            self._strict = False
+            self.strict = False
             self._open("(")
         elif end + len(begins) == len(text) and any(name.startswith(begins) for name in NAMES):
             self._held = text[end:]

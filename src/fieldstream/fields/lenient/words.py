@@ -8,6 +8,7 @@ case; dates and fractions are strings; and ``...`` in an array is nothing.
 import ast
 import math
 import re
+import sys
 from typing import Final, Literal, TypeAlias, cast
 
 Scalar: TypeAlias = int | float | bool | None
@@ -30,6 +31,9 @@ _JSON_NAMES: Final[dict[str, Scalar]] = {
     "-Infinity": -math.inf,
 }
 _JSON_SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|NaN|-?Infinity")
+_FEW: Final = sys.int_info.str_digits_check_threshold
+"""So many digits Python always takes."""
+
 _PYTHON_SCALAR = re.compile(
     r"""[ \t]*(?:'(?:[^'\\\n\r\0]|\\(?:[\\'"abfnrtv]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}))*+'|True|False|None"""
     r"""|[-+]?[0-9][0-9_.]*+(?:[eE][-+]?[0-9]+)?)\s*"""
@@ -40,10 +44,7 @@ _NUMBER = re.compile(r"[-.0-9](?:[-.0-9/_,]|[eE]\+?)*+")
 def meaning(word: str, follows: str, *, strict: bool, in_object: bool) -> Meaning:
     """What a word means before this character; none at the text's end."""
     if strict and is_json(word):
-        try:
-            return "scalar", _of_json(word)
-        except ValueError:  # too many digits
-            return "string", word
+        return "scalar", _of_json(word)
     if word.lower() in NAMES and (not follows or follows.isspace() or follows in ",)]}"):
         return "scalar", NAMES[word.lower()]
     found = _NUMBER.match(word)
@@ -63,8 +64,13 @@ def meaning(word: str, follows: str, *, strict: bool, in_object: bool) -> Meanin
 
 
 def is_json(word: str) -> bool:
-    """Whether JSON has this word."""
-    return _JSON_SCALAR.fullmatch(word) is not None
+    """Whether JSON has this word, and ``json.loads`` takes it."""
+    return _JSON_SCALAR.fullmatch(word) is not None and (len(word) <= _FEW or not _has_too_many_digits(word))
+
+
+def _has_too_many_digits(word: str) -> bool:
+    digits = word.removeprefix("-")
+    return 0 < sys.get_int_max_str_digits() < len(digits) and digits.isdigit()
 
 
 def _of_json(word: str) -> Scalar:

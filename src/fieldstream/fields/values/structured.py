@@ -82,6 +82,14 @@ class LiteralReader:
     def complete(self) -> bool:
         return self._reader.complete
 
+    @property
+    def plain(self) -> tuple[LenientTokenizer, ValueReader] | None:
+        """What reads the text and the value, if that is an object, an array or a string, and valid JSON so far."""
+        tokens = self._tokens
+        if tokens is None or not tokens.strict or tokens.over or tokens.state == "prose":
+            return None
+        return tokens, self._reader
+
     def feed(self, text: str) -> list[Change]:
         tokens = self._tokens or self._begin(text)
         if tokens is None:
