@@ -19,10 +19,10 @@ from fieldstream.fields import Written as Literal
 from fieldstream.log import CompletionCursor, MemoryLog
 from fieldstream.readers.partial import PartialValue
 from fieldstream.readers.values import ValueAssembler
-from fieldstream.tap.adapters import output_fields, parser_of
-from fieldstream.tap.calls import Recorder
-from fieldstream.tap.shapes import slots_of
-from fieldstream.tap.writer import Writer
+from fieldstream.tap.record.calls import Recorder
+from fieldstream.tap.record.writer import Writer
+from fieldstream.tap.signatures.adapters import output_fields, parser_of
+from fieldstream.tap.signatures.shapes import slots_of
 
 
 @dataclass(frozen=True)

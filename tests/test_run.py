@@ -15,9 +15,9 @@ from fieldstream import RunCancelledError, Streamer
 from fieldstream.events import RunEnded
 from fieldstream.simulator import Answer, Provider, simulate
 from fieldstream.tap import RunCancelled, background_loop
-from fieldstream.tap.cancel import Cancellation, cancel_task, task_interrupt
-from fieldstream.tap.sockets import InterruptibleSocket
-from fieldstream.tap.threads import ThreadLimit
+from fieldstream.tap.waits.cancel import Cancellation, cancel_task, task_interrupt
+from fieldstream.tap.waits.sockets import InterruptibleSocket
+from fieldstream.tap.waits.threads import ThreadLimit
 from tests.support.leftovers import DEADLINE, no_tasks_left, no_threads_left, read_all
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fieldstream.readers.partial import Stateful
     from fieldstream.readers.text import Text
     from fieldstream.simulator import simulate
-    from fieldstream.tap.adapters import register_parser
+    from fieldstream.tap.signatures.adapters import register_parser
     from fieldstream.transforms import Guard, Redact, Smooth, Transform
 
 # Where each public name lives. They are imported when they are first used: importing DSPy takes a second, and not
@@ -54,7 +54,7 @@ _HOMES = {
     "apply_sync_streaming": "_streamify.responses",
     "emit": "_emit",
     "install": "_streamify.install",
-    "register_parser": "tap.adapters",
+    "register_parser": "tap.signatures.adapters",
     "set_thread_limit": "_limits",
     "simulate": "simulator",
     "stream": "_stream",

@@ -16,7 +16,7 @@ from fieldstream._errors import RunCancelledError, RunNotEndedError
 from fieldstream._fields import FieldName
 from fieldstream._latch import Latch
 from fieldstream.events import Failure, Outcome
-from fieldstream.tap.cancel import cancel_task
+from fieldstream.tap.waits.cancel import cancel_task
 
 Mode = Literal["auto", "async", "thread"]
 

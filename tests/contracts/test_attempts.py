@@ -1,4 +1,4 @@
-"""What ``tap/attempts.py`` relies on."""
+"""What ``tap/lms/attempts.py`` relies on."""
 
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 # pyright: reportIncompatibleMethodOverride=false, reportReturnType=false, reportUnnecessaryComparison=false
@@ -19,11 +19,11 @@ def test_attempts() -> None:
 
     parameters = ("lm", "call", "backend", "request", "provider", "state", "results")
     for attempt in (execution._attempt, execution._aattempt):
-        check_parameters(attempt, *parameters, at="tap/attempts.py")
+        check_parameters(attempt, *parameters, at="tap/lms/attempts.py")
     source = inspect.getsource(execution.execute)
-    assert "_attempt(" in source, "LMs are asked in another way: look at tap/attempts.py"
+    assert "_attempt(" in source, "LMs are asked in another way: look at tap/lms/attempts.py"
     assert "_aattempt(" in inspect.getsource(execution.aexecute), (
-        "LMs are asked in another way: look at tap/attempts.py"
+        "LMs are asked in another way: look at tap/lms/attempts.py"
     )
 
 
@@ -44,5 +44,5 @@ def test_an_attempt_adds_what_it_used() -> None:
     with pytest.MonkeyPatch.context() as patch, simulate(["Blue."]) as provider:
         patch.setattr(execution, "_attempt", attempt)
         dspy.LM(provider.model, **provider.lm_kwargs, cache=False)("Why?")
-    message = "what an attempt used is kept elsewhere: look at tap/attempts.py"
+    message = "what an attempt used is kept elsewhere: look at tap/lms/attempts.py"
     assert [result.usage["completion_tokens"] > 0 for result in seen] == [True], message

@@ -1,4 +1,4 @@
-"""What ``tap/engine.py`` relies on."""
+"""What ``tap/lms/engine.py`` relies on."""
 
 # pyright: reportAttributeAccessIssue=false
 
@@ -24,7 +24,7 @@ def test_events_of_an_engine() -> None:
         request = lm15.Request(model="openai-chat:sim", messages=(lm15.Message.user("Why?"),))
         events = list(engine.stream(request))
         engine.close()
-    message = "an engine's events are others: look at _Report in tap/engine.py"
+    message = "an engine's events are others: look at _Report in tap/lms/engine.py"
     assert events[0].type == "start", message
     assert events[-1].type == "end", message
     assert events[-1].finish_reason == "stop", message
@@ -49,7 +49,7 @@ def test_fragments_of_a_tool_call_may_be_joined_before_they_are_accumulated() ->
         return accumulator.response().tool_calls
 
     assert built('{"k"', ': "v"', "}") == built('{"k": "v"}'), (
-        "tool calls are put together otherwise: look at tap/engine.py"
+        "tool calls are put together otherwise: look at tap/lms/engine.py"
     )
 
 
@@ -60,11 +60,11 @@ def test_guards_of_streams() -> None:
     from dspy.clients.engines.stream_guard import achecked_stream, checked_stream
     from dspy.clients.engines.streaming import ListenerBridge
 
-    check_parameters(closing_stream, "source", at="tap/engine.py")
-    check_parameters(aclosing_stream, "source", at="tap/engine.py")
-    check_parameters(checked_stream, "source", "provider", at="tap/engine.py")
-    check_parameters(achecked_stream, "source", "provider", at="tap/engine.py")
-    check_parameters(ListenerBridge.__init__, "self", "model", "predict_id", at="tap/engine.py")
+    check_parameters(closing_stream, "source", at="tap/lms/engine.py")
+    check_parameters(aclosing_stream, "source", at="tap/lms/engine.py")
+    check_parameters(checked_stream, "source", "provider", at="tap/lms/engine.py")
+    check_parameters(achecked_stream, "source", "provider", at="tap/lms/engine.py")
+    check_parameters(ListenerBridge.__init__, "self", "model", "predict_id", at="tap/lms/engine.py")
     with pytest.raises(lm15.StreamAssemblyError, match="without a completion event"):
         list(checked_stream(iter([lm15.StreamStartEvent()])))
 
@@ -73,7 +73,7 @@ def test_guards_of_streams() -> None:
 def test_providers_read_their_streams_by_names_that_can_be_replaced() -> None:
     from dspy._vendor.lm15.providers import async_base, base
 
-    at = "tap/engine.py and tap/sse.py"
+    at = "tap/lms/engine.py and tap/sse.py"
     for module, name, user in (
         (base, "parse_sse", base.BaseProviderLM._stream_raw),
         (async_base, "aparse_sse", None),
@@ -91,18 +91,18 @@ def test_the_way_past_an_engines_layers() -> None:
     from dspy.clients.engines.lm15_engine import AsyncLM15Engine, LM15Engine
 
     for engine in (LM15Engine, AsyncLM15Engine):
-        check_parameters(engine._target, "self", "request", "streaming", at="_has_target in tap/engine.py")
+        check_parameters(engine._target, "self", "request", "streaming", at="_has_target in tap/lms/engine.py")
         source = inspect.getsource(engine.stream)
         assert "_target(request, streaming=True)" in source.replace("self._target, request", "_target(request"), (
-            f"{engine.__name__}.stream goes another way: look at _events in tap/engine.py"
+            f"{engine.__name__}.stream goes another way: look at _events in tap/lms/engine.py"
         )
     config = lm15.RouterConfig(api_keys={"openai-chat": "x"}, base_urls={"openai-chat": "http://127.0.0.1:9"})
     engine = LM15Engine(config)
     request = lm15.Request(model="openai-chat:sim", messages=(lm15.Message.user("Why?"),))
     provider, routed = engine._target(request, streaming=True)
     engine.close()
-    assert callable(provider.stream), "look at _events in tap/engine.py"
-    assert routed.messages == request.messages, "look at _events in tap/engine.py"
+    assert callable(provider.stream), "look at _events in tap/lms/engine.py"
+    assert routed.messages == request.messages, "look at _events in tap/lms/engine.py"
 
 
 @engines
@@ -112,8 +112,8 @@ def test_an_event_that_is_an_error() -> None:
 
     event = lm15.StreamErrorEvent(error=lm15.ErrorDetail(code="rate_limit", message="later"))
     error = error_from_event(event, provider="p")
-    assert isinstance(error, lm15.LM15Error), "look at push in tap/engine.py"
-    assert "later" in str(error), "look at push in tap/engine.py"
+    assert isinstance(error, lm15.LM15Error), "look at push in tap/lms/engine.py"
+    assert "later" in str(error), "look at push in tap/lms/engine.py"
 
 
 @engines
@@ -122,7 +122,7 @@ def test_errors_that_may_be_retried() -> None:
     from dspy.clients.errors import wrap_error
     from dspy.utils.exceptions import is_retryable_lm_error
 
-    message = "errors have other meanings: look at tap/engine.py"
+    message = "errors have other meanings: look at tap/lms/engine.py"
     assert is_retryable_lm_error(wrap_error(lm15.TransportError("cut off"), model="m")), message
     malformed = wrap_error(lm15.ProviderError("no JSON", provider="p", status=200), model="m")
     assert isinstance(malformed, dspy.LMProviderError), message

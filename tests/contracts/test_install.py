@@ -39,6 +39,6 @@ def test_callbacks_are_looked_up_by_settings_get_in_the_callback_module(monkeypa
 def test_retries_sleep_by_the_time_of_their_module() -> None:
     from dspy.clients import execution
 
-    message = "the retries of LMs sleep in another way: look at tap/install.py and tap/sleep.py"
+    message = "the retries of LMs sleep in another way: look at tap/install.py and tap/waits/sleep.py"
     assert callable(execution.time.sleep), message
     assert "time.sleep(" in inspect.getsource(execution.execute), message

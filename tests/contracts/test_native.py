@@ -1,4 +1,4 @@
-"""What ``tap/native.py`` relies on."""
+"""What ``tap/signatures/native.py`` relies on."""
 
 # pyright: reportCallIssue=false, reportAttributeAccessIssue=false, reportPrivateUsage=false
 
@@ -11,12 +11,12 @@ from dspy.adapters.types.citation import Citations
 
 from tests.contracts.contract import check_parameters
 
-AT = "look at native_fields in tap/native.py"
+AT = "look at native_fields in tap/signatures/native.py"
 
 
 def test_an_adapter_fills_fields_from_what_is_beside_the_text() -> None:
     parameters = ("self", "processed_signature", "original_signature", "outputs", "lm", "lm_kwargs")
-    check_parameters(dspy.Adapter._call_postprocess, *parameters, at="tap/native.py")
+    check_parameters(dspy.Adapter._call_postprocess, *parameters, at="tap/signatures/native.py")
     for adapter in (dspy.ChatAdapter, dspy.JSONAdapter, dspy.XMLAdapter):
         assert adapter._call_postprocess is dspy.Adapter._call_postprocess, f"{adapter.__name__} has its own: {AT}"
     assert "native_response_types" in inspect.getsource(dspy.Adapter._call_postprocess), f"it fills others: {AT}"
@@ -36,7 +36,7 @@ def test_the_field_of_tool_calls() -> None:
 @pytest.mark.parametrize("kind", [Citations, dspy.Reasoning])
 def test_types_that_are_read_as_they_come(kind: Any) -> None:
     assert kind.is_streamable(), AT
-    check_parameters(kind.parse_stream_chunk, "chunk", at="_reader_of in tap/native.py")
+    check_parameters(kind.parse_stream_chunk, "chunk", at="_reader_of in tap/signatures/native.py")
     assert kind in dspy.ChatAdapter().native_response_types, AT
 
 

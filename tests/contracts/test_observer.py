@@ -19,7 +19,9 @@ def test_of_a_subclass_of_an_adapter_the_arguments_come_as_args_and_kwargs() -> 
     with dspy.context(callbacks=[noting]):
         Mine().format(dspy.Signature("question -> answer"), [], {"question": "?"})
     for note in noting.notes:
-        assert "signature" in note[3] or "args" in note[3], "other arguments: look at argument in tap/values.py"
+        assert "signature" in note[3] or "args" in note[3], (
+            "other arguments: look at argument in tap/signatures/values.py"
+        )
 
 
 def test_predict_hides_the_stream_from_its_lm_where_listeners_are_for_others() -> None:

@@ -1,4 +1,4 @@
-"""What ``tap/shapes.py`` relies on."""
+"""What ``tap/signatures/shapes.py`` relies on."""
 
 import inspect
 from typing import Any, Literal
@@ -20,9 +20,9 @@ from tests.contracts.contract import check_parameters
     ],
 )
 def test_a_fields_value_is_read_by_parse_value(text: str, annotation: Any, value: Any) -> None:
-    check_parameters(parse_value, "value", "annotation", at="tap/shapes.py")
-    assert parse_value(text, annotation) == value, "values are read otherwise: look at tap/shapes.py"
+    check_parameters(parse_value, "value", "annotation", at="tap/signatures/shapes.py")
+    assert parse_value(text, annotation) == value, "values are read otherwise: look at tap/signatures/shapes.py"
     for adapter in (dspy.ChatAdapter, dspy.JSONAdapter):
         assert "parse_value(" in inspect.getsource(inspect.unwrap(adapter.parse)), (
-            f"{adapter.__name__} reads values in another way: look at tap/shapes.py"
+            f"{adapter.__name__} reads values in another way: look at tap/signatures/shapes.py"
         )

@@ -1,4 +1,4 @@
-"""What ``tap/sockets.py`` relies on."""
+"""What ``tap/waits/sockets.py`` relies on."""
 
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 # pyright: reportIncompatibleMethodOverride=false, reportReturnType=false, reportUnnecessaryComparison=false
@@ -28,12 +28,12 @@ def test_the_socket_of_a_connection() -> None:
         patch.setattr(StdlibTransport, "_send_request", send_request)
         dspy.LM(provider.model, **provider.lm_kwargs, cache=False)("Why?")
     parameters = ("self", "conn", "request", "parsed", "proxy", "write_timeout")
-    check_parameters(original, *parameters, at="install_native in tap/sockets.py")
-    assert [hasattr(sock, "shutdown") for sock in seen] == [True], "look at install_native in tap/sockets.py"
+    check_parameters(original, *parameters, at="install_native in tap/waits/sockets.py")
+    assert [hasattr(sock, "shutdown") for sock in seen] == [True], "look at install_native in tap/waits/sockets.py"
 
 
 def test_httpcores_streams_know_their_socket() -> None:
     from httpcore._backends.sync import SyncStream
 
-    check_parameters(SyncStream.write, "self", "buffer", "timeout", at="install_httpcore in tap/sockets.py")
-    assert "self._sock" in inspect.getsource(SyncStream.__init__), "look at install_httpcore in tap/sockets.py"
+    check_parameters(SyncStream.write, "self", "buffer", "timeout", at="install_httpcore in tap/waits/sockets.py")
+    assert "self._sock" in inspect.getsource(SyncStream.__init__), "look at install_httpcore in tap/waits/sockets.py"

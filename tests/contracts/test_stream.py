@@ -1,4 +1,4 @@
-"""What ``tap/stream/`` relies on."""
+"""What ``tap/lms/stream/`` relies on."""
 
 # pyright: reportPrivateImportUsage=false
 
@@ -14,7 +14,7 @@ def test_a_response_gives_its_body_in_the_blocks_of_its_decoder() -> None:
     from dspy._vendor.lm15.transports import _async, _http11, _sync
     from dspy._vendor.lm15.transports._types import AsyncTransportResponse, TransportResponse
 
-    at = "tap/stream/body.py"
+    at = "tap/lms/stream/body.py"
     check_parameters(TransportResponse.iter_lines, "self", at=at)
     check_parameters(AsyncTransportResponse.aiter_lines, "self", at=at)
     assert "aiter_lines()" in inspect.getsource(async_base._aiter_lines), f"lines come otherwise: look at {at}"
@@ -33,7 +33,9 @@ def test_a_response_gives_its_body_in_the_blocks_of_its_decoder() -> None:
 def test_a_transport_waits_by_a_name_that_can_be_replaced() -> None:
     from dspy._vendor.lm15.transports import _async
 
-    check_parameters(_async.wait_for, "awaitable", "timeout", "cancel_result", at="_wrap_wait in tap/stream/body.py")
+    check_parameters(
+        _async.wait_for, "awaitable", "timeout", "cancel_result", at="_wrap_wait in tap/lms/stream/body.py"
+    )
     assert "await wait_for(" in inspect.getsource(_async.StdlibAsyncTransport._do_stream)
 
 
@@ -44,10 +46,10 @@ def test_chunks_are_read_by_the_provider_that_the_text_is_taken_for() -> None:
     from dspy._vendor.lm15.providers.openai_chat import OpenAIChatLM
     from dspy._vendor.lm15.sse import SSEEvent
 
-    at = "tap/stream/text.py"
+    at = "tap/lms/stream/text.py"
     check_parameters(OpenAIChatLM.parse_stream_events, "self", "request", "raw_event", at=at)
     assert isinstance(AsyncOpenAIChatLM(api_key="x")._inner, OpenAIChatLM), f"look at is_read_alike in {at}"
-    # How its chunks are read is compared in tests/tap/stream/test_text.py.
+    # How its chunks are read is compared in tests/tap/lms/stream/test_text.py.
     reader, request = OpenAIChatLM(api_key="x"), lm15.Request(model="m", messages=(lm15.Message.user("?"),))
     events: Any = reader.parse_stream_events(request, SSEEvent(None, '{"choices": [{"delta": {"content": "a"}}]}'))
     (event,) = events

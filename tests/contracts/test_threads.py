@@ -1,4 +1,4 @@
-"""What ``tap/threads.py`` relies on."""
+"""What ``tap/waits/threads.py`` relies on."""
 
 import asyncio
 import threading
@@ -21,4 +21,4 @@ async def test_a_thread_of_ours_can_be_one_of_anyios() -> None:
             found.append(anyio.from_thread.run(here))
 
     await asyncio.to_thread(work)
-    assert found == [threading.current_thread().name], "look at as_anyio_worker in tap/threads.py"
+    assert found == [threading.current_thread().name], "look at as_anyio_worker in tap/waits/threads.py"

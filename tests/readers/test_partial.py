@@ -18,7 +18,7 @@ from fieldstream.events import UNSET, Path
 from fieldstream.fields import corrections
 from fieldstream.fields.changes import Appended, Assigned, Withdrawn
 from fieldstream.readers.partial import PartialValue
-from fieldstream.tap.answers import Answer
+from fieldstream.tap.signatures.answers import Answer
 from tests.fields.helpers import cpu_ratio
 
 

@@ -3,16 +3,16 @@
 Every touch of an internal of DSPy is in this room, and is listed at the top of the file that it is in.
 """
 
-from fieldstream.tap.answers import Answer, element_type
-from fieldstream.tap.calls import Call
-from fieldstream.tap.cancel import RunCancelled
 from fieldstream.tap.current import current_tap, tapped
 from fieldstream.tap.install import install
 from fieldstream.tap.names import Names
-from fieldstream.tap.sink import Sink
+from fieldstream.tap.record.calls import Call
+from fieldstream.tap.record.sink import Sink
+from fieldstream.tap.signatures.answers import Answer, element_type
+from fieldstream.tap.signatures.values import failure, field_kind, to_json
 from fieldstream.tap.tap import Tap
-from fieldstream.tap.threads import as_anyio_worker, background_loop, threads
-from fieldstream.tap.values import failure, field_kind, to_json
+from fieldstream.tap.waits.cancel import RunCancelled
+from fieldstream.tap.waits.threads import as_anyio_worker, background_loop, threads
 
 __all__ = [
     "Answer",

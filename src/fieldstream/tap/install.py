@@ -66,7 +66,7 @@ def _install_callbacks() -> None:
 
 
 def _install_litellm() -> None:
-    from fieldstream.tap import litellm
+    from fieldstream.tap.lms import litellm
 
     litellm.install()
 
@@ -78,31 +78,31 @@ def _install_retrieval() -> None:
 
 
 def _install_engines() -> None:
-    from fieldstream.tap import attempts
+    from fieldstream.tap.lms import attempts
 
     attempts.install()
 
 
 def _install_endings() -> None:
-    from fieldstream.tap import engine
+    from fieldstream.tap.lms import engine
 
     engine.install()
 
 
 def _install_bodies() -> None:
-    from fieldstream.tap.stream import body
+    from fieldstream.tap.lms.stream import body
 
     body.install()
 
 
 def _install_responses() -> None:
-    from fieldstream.tap import responses
+    from fieldstream.tap.lms import responses
 
     responses.install()
 
 
 def _install_httpcore() -> None:
-    from fieldstream.tap import sockets
+    from fieldstream.tap.waits import sockets
 
     sockets.install_httpcore()
 
@@ -110,7 +110,7 @@ def _install_httpcore() -> None:
 def _install_waits() -> None:
     from dspy.clients import execution
 
-    from fieldstream.tap import sleep, sockets
+    from fieldstream.tap.waits import sleep, sockets
 
     sockets.install_native()
     sleep.install_sleep(execution)

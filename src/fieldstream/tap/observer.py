@@ -17,21 +17,21 @@ from dspy.signatures.signature import ensure_signature
 from dspy.utils.callback import BaseCallback
 
 from fieldstream.events import WholeReason
-from fieldstream.tap.adapters import asks_again, output_fields, parser_of
-from fieldstream.tap.answers import Answer
-from fieldstream.tap.cancel import task_interrupt
 from fieldstream.tap.choosing import attempt_number, chosen
 from fieldstream.tap.internals import lacking
-from fieldstream.tap.lm_call import LmCall
-from fieldstream.tap.native import native_fields
+from fieldstream.tap.lms.lm_call import LmCall
 from fieldstream.tap.opened import Attempt, OpenCalls, Opened
 from fieldstream.tap.outlet import Outlet
+from fieldstream.tap.record.writer import Writer
 from fieldstream.tap.settings import override, restore
+from fieldstream.tap.signatures.adapters import asks_again, output_fields, parser_of
+from fieldstream.tap.signatures.answers import Answer
+from fieldstream.tap.signatures.native import native_fields
+from fieldstream.tap.signatures.values import argument, completions, failure, field_values, to_json, tool_arguments
 from fieldstream.tap.state import State
 from fieldstream.tap.statuses import Statuses
 from fieldstream.tap.tools import Tools, call_arguments
-from fieldstream.tap.values import argument, completions, failure, field_values, to_json, tool_arguments
-from fieldstream.tap.writer import Writer
+from fieldstream.tap.waits.cancel import task_interrupt
 
 
 class Observer(BaseCallback):

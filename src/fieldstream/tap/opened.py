@@ -8,10 +8,10 @@ from collections.abc import Callable, Set
 from contextvars import ContextVar, Token
 from typing import Any
 
-from fieldstream.tap.calls import Call
 from fieldstream.tap.internals import do_without
-from fieldstream.tap.lm_call import LmCall
-from fieldstream.tap.writer import Writer
+from fieldstream.tap.lms.lm_call import LmCall
+from fieldstream.tap.record.calls import Call
+from fieldstream.tap.record.writer import Writer
 
 _active_id: ContextVar[Any] = ContextVar("fieldstream_no_active_call", default=None)
 try:

@@ -5,8 +5,8 @@
 from typing import Any
 
 from fieldstream.tap.opened import OpenCalls
+from fieldstream.tap.signatures.values import to_json
 from fieldstream.tap.state import State
-from fieldstream.tap.values import to_json
 
 _SAYS = ("content", "reasoning_content", "tool_calls")
 """What a chunk's delta may have."""

@@ -17,8 +17,8 @@ from dspy.retrievers import Embeddings
 
 from fieldstream.tap.current import current_tap
 from fieldstream.tap.internals import known
+from fieldstream.tap.signatures.values import to_json
 from fieldstream.tap.tools import Tools
-from fieldstream.tap.values import to_json
 
 
 class _Outcome:

@@ -5,12 +5,12 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from fieldstream.tap.answers import Answer
-from fieldstream.tap.calls import Recorder
-from fieldstream.tap.cancel import Cancellation
+from fieldstream.tap.lms.usage import Usage
 from fieldstream.tap.names import Names
-from fieldstream.tap.sink import Sink
-from fieldstream.tap.usage import Usage
+from fieldstream.tap.record.calls import Recorder
+from fieldstream.tap.record.sink import Sink
+from fieldstream.tap.signatures.answers import Answer
+from fieldstream.tap.waits.cancel import Cancellation
 
 
 class State:

@@ -5,8 +5,8 @@ import inspect
 import logging
 from typing import Any
 
-from fieldstream.tap.calls import Call, Recorder
-from fieldstream.tap.values import taken
+from fieldstream.tap.record.calls import Call, Recorder
+from fieldstream.tap.signatures.values import taken
 
 logger = logging.getLogger("fieldstream")
 

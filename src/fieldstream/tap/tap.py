@@ -6,7 +6,7 @@ from fieldstream.tap.names import Names
 from fieldstream.tap.observer import Observer
 from fieldstream.tap.opened import OpenCalls
 from fieldstream.tap.outlet import Outlet
-from fieldstream.tap.sink import Sink
+from fieldstream.tap.record.sink import Sink
 from fieldstream.tap.state import State
 
 

@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from fieldstream.tap.calls import Call
 from fieldstream.tap.opened import OpenCalls
+from fieldstream.tap.record.calls import Call
+from fieldstream.tap.signatures.values import failure, to_json
 from fieldstream.tap.state import State
-from fieldstream.tap.values import failure, to_json
 
 
 class Tools:

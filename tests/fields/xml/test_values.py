@@ -30,8 +30,8 @@ from fieldstream.fields import (
     Written,
     XmlParser,
 )
-from fieldstream.tap.values import to_json
-from fieldstream.tap.xml_types import xml_types_of
+from fieldstream.tap.signatures.values import to_json
+from fieldstream.tap.signatures.xml_types import xml_types_of
 from tests.fields.helpers import cpu_ratio, every_split, split_at
 
 ADAPTER = dspy.XMLAdapter()

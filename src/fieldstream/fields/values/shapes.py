@@ -1,6 +1,7 @@
 """What is known of a value before it comes: its shape, by which its text is read.
 
-Pure data. What a type's shape is, and how a scalar becomes JSON, is told by who knows types (``tap/schemas.py``).
+Pure data. What a type's shape is, and how a scalar becomes JSON, is told by who knows types
+(``tap/signatures/schemas.py``).
 """
 
 from collections.abc import Callable, Iterable

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from fieldstream.events import UNSET
 from fieldstream.fields import Choice, Items, Later, Members, Shape, Slot
-from fieldstream.tap.shapes import Annotation, slots_of
+from fieldstream.tap.signatures.shapes import Annotation, slots_of
 
 
 class Answer:

@@ -23,7 +23,7 @@ from fieldstream.events import (
     Status,
     WholeReason,
 )
-from fieldstream.tap.sink import Sink
+from fieldstream.tap.record.sink import Sink
 
 ABANDONED = Failure(kind="abandoned", message="the call that this one belongs to ended before it did")
 

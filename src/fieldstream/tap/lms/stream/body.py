@@ -20,7 +20,7 @@ from dspy._vendor.lm15.transports import _async, _http11
 from dspy._vendor.lm15.transports._types import AsyncTransportResponse, TransportResponse
 
 from fieldstream.tap.internals import known
-from fieldstream.tap.stream.sse import current_decoder
+from fieldstream.tap.lms.stream.sse import current_decoder
 
 _MAX_LINE = 16 * 1024
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from fieldstream.fields import Change, NativeReader
-from fieldstream.tap.calls import Call
+from fieldstream.tap.lms.usage import Usage
+from fieldstream.tap.record.calls import Call
+from fieldstream.tap.record.writer import Candidate, Writer
+from fieldstream.tap.signatures.values import to_json
 from fieldstream.tap.state import State
-from fieldstream.tap.usage import Usage
-from fieldstream.tap.values import to_json
-from fieldstream.tap.writer import Candidate, Writer
 
 
 class LmCall:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, Field, field_validator
 
 from fieldstream.events import UNSET
-from fieldstream.tap.answers import Answer, element_type
+from fieldstream.tap.signatures.answers import Answer, element_type
 
 
 class Own(BaseModel):

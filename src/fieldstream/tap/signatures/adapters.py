@@ -24,10 +24,10 @@ from fieldstream.fields import (
     StructuredParser,
     XmlParser,
 )
-from fieldstream.tap.shapes import slots_of
-from fieldstream.tap.values import allows_none, field_kind, is_code
-from fieldstream.tap.writer import NewParser
-from fieldstream.tap.xml_types import xml_types_of
+from fieldstream.tap.record.writer import NewParser
+from fieldstream.tap.signatures.shapes import slots_of
+from fieldstream.tap.signatures.values import allows_none, field_kind, is_code
+from fieldstream.tap.signatures.xml_types import xml_types_of
 
 
 def _parse_of(adapter: type[dspy.Adapter]) -> Any:

@@ -16,7 +16,7 @@ from dspy.signatures.signature import ensure_signature
 
 from fieldstream.fields import NativeFields
 from fieldstream.tap.internals import known, lacking, put
-from fieldstream.tap.values import to_json
+from fieldstream.tap.signatures.values import to_json
 
 
 def native_fields(adapter: dspy.Adapter, declared: Any) -> NativeFields:

@@ -16,8 +16,8 @@ from pydantic_core import SchemaValidator, core_schema
 
 from fieldstream.events import UNSET
 from fieldstream.fields import Choice, Items, Later, Members, Plain, Scalar, Shape, Slot, Text
-from fieldstream.tap.blanks import blank_dataclass, blank_model
-from fieldstream.tap.values import to_json
+from fieldstream.tap.signatures.blanks import blank_dataclass, blank_model
+from fieldstream.tap.signatures.values import to_json
 
 Node: TypeAlias = Mapping[str, Any]
 

@@ -28,7 +28,7 @@ from fieldstream.fields import (
     alike,
     corrections,
 )
-from fieldstream.tap.calls import Call, Recorder
+from fieldstream.tap.record.calls import Call, Recorder
 
 NewParser: TypeAlias = Callable[[], FieldParser]
 

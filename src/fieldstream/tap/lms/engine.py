@@ -33,10 +33,10 @@ from dspy.clients.engines.streaming import ListenerBridge
 from dspy.utils.exceptions import LMUnsupportedFeatureError
 
 from fieldstream.tap.internals import UnknownInternalError, known, lacking
-from fieldstream.tap.lm_call import LmCall
-from fieldstream.tap.sockets import interruptible_socket
-from fieldstream.tap.stream.sse import SseDecoder, adecode, current_decoder, decode
-from fieldstream.tap.stream.text import is_read_alike, text_of
+from fieldstream.tap.lms.lm_call import LmCall
+from fieldstream.tap.lms.stream.sse import SseDecoder, adecode, current_decoder, decode
+from fieldstream.tap.lms.stream.text import is_read_alike, text_of
+from fieldstream.tap.waits.sockets import interruptible_socket
 
 _known_models: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 """The models for which an asynchronous engine has its provider."""

@@ -15,8 +15,8 @@ from pydantic import TypeAdapter
 from fieldstream.fields import Choice, Items, Later, Members, Plain, Scalar, Shape, Slot, Text
 from fieldstream.fields.values.markers import marks_among
 from fieldstream.tap.internals import do_without
-from fieldstream.tap.schemas import Builder, Node
-from fieldstream.tap.values import to_json
+from fieldstream.tap.signatures.schemas import Builder, Node
+from fieldstream.tap.signatures.values import to_json
 
 _parse_value: Any = None
 try:

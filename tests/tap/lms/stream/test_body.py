@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.contracts.contract import theirs
 
-from fieldstream.tap.stream import body
-from fieldstream.tap.stream.body import ChunkedBody
-from fieldstream.tap.stream.sse import SseDecoder, current_decoder
+from fieldstream.tap.lms.stream import body
+from fieldstream.tap.lms.stream.body import ChunkedBody
+from fieldstream.tap.lms.stream.sse import SseDecoder, current_decoder
 
 _PIECES = st.lists(st.binary(min_size=1, max_size=30), max_size=6)
 _LINE_ENDS = st.sampled_from([b"\r\n", b"\r\n", b"\n"])

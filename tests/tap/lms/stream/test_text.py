@@ -9,7 +9,7 @@ from dspy._vendor.lm15.sse import SSEEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fieldstream.tap.stream.text import is_read_alike, text_of
+from fieldstream.tap.lms.stream.text import is_read_alike, text_of
 
 REQUEST = lm15.Request(model="m", messages=(lm15.Message.user("?"),))
 READER = OpenAIChatLM(api_key="x")

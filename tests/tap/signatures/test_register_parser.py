@@ -16,7 +16,7 @@ import fieldstream
 from fieldstream.events import CallStarted, Event, FieldDelta, FieldReset
 from fieldstream.simulator import Answer, simulate
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "examples"))
 import own_adapter  # pyright: ignore[reportMissingImports]
 
 LinesAdapter = cast("type[dspy.ChatAdapter]", own_adapter.LinesAdapter)

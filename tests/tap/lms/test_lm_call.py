@@ -8,9 +8,9 @@ from tests.support.values import apply
 
 from fieldstream.fields import NativeFields
 from fieldstream.log import MemoryLog
-from fieldstream.tap.lm_call import LmCall
+from fieldstream.tap.lms.lm_call import LmCall
+from fieldstream.tap.record.writer import Writer
 from fieldstream.tap.state import State
-from fieldstream.tap.writer import Writer
 
 
 def lm_call(log: MemoryLog) -> LmCall:

@@ -2,7 +2,7 @@
 
 from fieldstream.events import CallEnded, Failure
 from fieldstream.log import MemoryLog
-from fieldstream.tap.calls import Recorder
+from fieldstream.tap.record.calls import Recorder
 
 
 def ends(log: MemoryLog) -> list[tuple[str, str | None]]:

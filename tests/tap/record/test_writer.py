@@ -25,8 +25,8 @@ from fieldstream.fields import (
     StructuredParser,
 )
 from fieldstream.log import MemoryLog
-from fieldstream.tap.calls import Recorder
-from fieldstream.tap.writer import NewParser, Writer
+from fieldstream.tap.record.calls import Recorder
+from fieldstream.tap.record.writer import NewParser, Writer
 
 FIELDS: dict[str, FieldKind] = {"answer": "text", "more": "data"}
 
@@ -199,7 +199,7 @@ def test_a_reader_of_what_comes_beside_the_text_that_fails_breaks_nothing(
         return real(self, *arguments)
 
     monkeypatch.setattr(NativeReader, failing, fail)
-    monkeypatch.setattr("fieldstream.tap.writer._failed", set[str]())
+    monkeypatch.setattr("fieldstream.tap.record.writer._failed", set[str]())
     native = NativeFields(("thoughts",), "calls", {"sources": lambda chunk: chunk})
     scene = Scene()
     scene.writer.plan(new_parser, FIELDS, native)

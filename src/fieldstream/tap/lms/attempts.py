@@ -18,9 +18,9 @@ from typing import Any
 from dspy.clients import execution
 
 from fieldstream.tap.current import current_tap
-from fieldstream.tap.engine import AsyncStreamingEngine, StreamingEngine
 from fieldstream.tap.internals import known
-from fieldstream.tap.lm_call import LmCall
+from fieldstream.tap.lms.engine import AsyncStreamingEngine, StreamingEngine
+from fieldstream.tap.lms.lm_call import LmCall
 from fieldstream.tap.settings import overriding
 from fieldstream.tap.tap import Tap
 

@@ -15,8 +15,8 @@ from contextvars import ContextVar
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from fieldstream.tap.cancel import Cancellation
 from fieldstream.tap.internals import known
+from fieldstream.tap.waits.cancel import Cancellation
 
 
 class InterruptibleSocket:

@@ -28,11 +28,11 @@ from dspy.clients import lm as lm_module
 
 from fieldstream.tap.current import current_tap
 from fieldstream.tap.internals import UnknownInternalError, do_without, known, lacking, put
-from fieldstream.tap.lm_call import LmCall
+from fieldstream.tap.lms.lm_call import LmCall
 from fieldstream.tap.settings import overriding
-from fieldstream.tap.sleep import install_sleep
-from fieldstream.tap.sockets import interruptible_socket
 from fieldstream.tap.tap import Tap
+from fieldstream.tap.waits.sleep import install_sleep
+from fieldstream.tap.waits.sockets import interruptible_socket
 
 _NO_CACHE = {"no-cache": True, "no-store": True}
 

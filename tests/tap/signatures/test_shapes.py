@@ -25,9 +25,9 @@ from tests.fields.growth import Growth, grows_to, identical
 from fieldstream.events import UNSET
 from fieldstream.fields import Items, Later, Members, Scalar, corrections
 from fieldstream.fields.values.markers import Done, NotNull, WithState
-from fieldstream.tap.adapters import parser_of
-from fieldstream.tap.shapes import slots_of
-from fieldstream.tap.values import field_kind, to_json
+from fieldstream.tap.signatures.adapters import parser_of
+from fieldstream.tap.signatures.shapes import slots_of
+from fieldstream.tap.signatures.values import field_kind, to_json
 
 CHAT, JSON = dspy.ChatAdapter(), dspy.JSONAdapter()
 

@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 
 from fieldstream.fields import Later, Slot
 from fieldstream.fields.xml.plans import Plan, plans_of
-from fieldstream.tap.shapes import slots_of
-from fieldstream.tap.values import field_kind
+from fieldstream.tap.signatures.shapes import slots_of
+from fieldstream.tap.signatures.values import field_kind
 
 Types: TypeAlias = dict[str, tuple[Slot, tuple[Plan, ...]]]
 

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fieldstream.tap.stream.sse import SseDecoder, adecode, decode
+from fieldstream.tap.lms.stream.sse import SseDecoder, adecode, decode
 
 _BODIES = st.lists(
     st.one_of(

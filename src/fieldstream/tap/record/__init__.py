@@ -1,0 +1,1 @@
+"""What a run's calls and fields say, as events. It knows nothing of DSPy."""

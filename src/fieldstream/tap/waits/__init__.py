@@ -1,0 +1,1 @@
+"""What a run waits for, in which threads, and how a cancel ends that."""
