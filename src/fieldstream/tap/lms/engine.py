@@ -117,6 +117,7 @@ class _Report:
     def _delta(self, delta: Any, event: Any) -> None:
         if delta.type == "text":
             if delta.logprobs or not delta.logprobs_complete:
+                self._assemble_text(delta.part_index)  # what came before
                 self._accumulator.push(event)
             else:
                 self._texts.setdefault(delta.part_index, []).append(delta.text)
@@ -126,6 +127,7 @@ class _Report:
             self._calls.setdefault(delta.part_index, []).append(delta)
             self._lm.tool_call(self._index, delta.part_index, delta.name, delta.input)
         else:
+            self._assemble_thoughts()
             self._accumulator.push(event)
             if delta.type == "thinking" and delta.text:
                 self._lm.reasoning(self._index, delta.text)
@@ -141,12 +143,9 @@ class _Report:
     def response(self) -> Any:
         if not self._ended:
             raise _cut_off()
-        if self._thoughts:
-            thought = lm15.ThinkingDelta(text="".join(self._thoughts))
-            self._accumulator.push(lm15.StreamDeltaEvent(delta=thought))
-        for part, pieces in self._texts.items():
-            text = lm15.TextDelta(text="".join(pieces), part_index=part)
-            self._accumulator.push(lm15.StreamDeltaEvent(delta=text))
+        self._assemble_thoughts()
+        for part in tuple(self._texts):
+            self._assemble_text(part)
         for part, fragments in self._calls.items():
             call = lm15.ToolCallDelta(
                 input="".join(fragment.input for fragment in fragments),
@@ -157,6 +156,17 @@ class _Report:
             self._accumulator.push(lm15.StreamDeltaEvent(delta=call))
         self._lm.finish(self._index)
         return self._accumulator.response()
+
+    def _assemble_thoughts(self) -> None:
+        if self._thoughts:
+            thought = lm15.ThinkingDelta(text="".join(self._thoughts))
+            self._thoughts = []
+            self._accumulator.push(lm15.StreamDeltaEvent(delta=thought))
+
+    def _assemble_text(self, part: int) -> None:
+        if pieces := self._texts.pop(part, None):
+            text = lm15.TextDelta(text="".join(pieces), part_index=part)
+            self._accumulator.push(lm15.StreamDeltaEvent(delta=text))
 
 
 def _cut_off() -> Exception:
