@@ -54,16 +54,17 @@ class ChunkedBody:
                     break
                 at = after
                 self._in_chunk = False
-            end = _line(data, at)
-            if end is None:
+            if (line := _line(data, at)) is None:
                 break
+            end, after = line
             self._missing = _size(data[at:end])
-            at = end + 1
+            at = after
             self._in_chunk = self._missing > 0
             self._in_trailer = not self._in_chunk
-        while self._in_trailer and not self.complete and (end := _line(data, at)) is not None:
-            self.complete = not data[at:end].rstrip(b"\r")
-            at = end + 1
+        while self._in_trailer and not self.complete and (line := _line(data, at)) is not None:
+            end, after = line
+            self.complete = end == at
+            at = after
         self._rest = data[at:]
         if self.complete:
             self.leftover, self._rest = self._rest, b""
@@ -95,12 +96,17 @@ def _take_whole_chunks(data: bytes, at: int, parts: list[bytes]) -> int:
     return at
 
 
-def _line(data: bytes, at: int) -> int | None:
-    """Where the line that begins here ends, at its line feed; nothing if it has not ended."""
-    end = data.find(b"\n", at)
+def _line(data: bytes, at: int) -> tuple[int, int] | None:
+    """Where the line that begins here ends, and what follows begins; nothing if it has not ended.
+
+    A line feed alone ends a line where no other end is in sight.
+    """
+    end, after = (found := data.find(b"\r\n", at)), found + 2
+    if end < 0:
+        end, after = (found := data.find(b"\n", at)), found + 1
     if (len(data) if end < 0 else end) - at > _MAX_LINE:
         raise _http11.ProtocolError("chunk line exceeds limit")
-    return None if end < 0 else end
+    return None if end < 0 else (end, after)
 
 
 def _line_end(data: bytes, at: int) -> int | None:
