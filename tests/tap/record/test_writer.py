@@ -2,6 +2,7 @@
 
 import gc
 import json
+import time
 import tracemalloc
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from tests.support.values import apply
 from fieldstream.events import Event, FieldEnded, FieldKind, FieldReset
 from fieldstream.fields import (
     Appended,
+    Assigned,
     Change,
     ChatParser,
     FieldParser,
@@ -241,3 +243,31 @@ def test_a_list_of_short_strings_weighs_little_more_than_its_deltas() -> None:
         tracemalloc.stop()
     assert weight / len(strings) <= 300
     assert apply(scene.log.read(limit=10**6))["c1", 0] == {"more": strings}
+
+
+class Listed:
+    """Says of a whole list of texts, in one piece, what a parser would say of it."""
+
+    def __init__(self, size: int) -> None:
+        self._changes: list[Change] = [Assigned("more", [])]
+        for index in range(size):
+            self._changes += (Assigned("more", "", (index,)), Appended("more", "x", (index,)))
+
+    def feed(self, text: str) -> list[Change]:
+        return self._changes
+
+    def finish(self) -> list[Change]:
+        return []
+
+
+def test_many_changes_at_once_cost_no_more_each_than_a_few() -> None:
+    def cost(size: int) -> float:
+        scene = Scene()
+        scene.writer.plan(lambda: Listed(size), {"more": "data"})
+        writing = scene.writer.begin(0)
+        before = time.process_time()
+        scene.writer.feed(writing, "whole")
+        return (time.process_time() - before) / size
+
+    gc.collect()
+    assert min(cost(60_000) / cost(2_000) for _ in range(3)) < 3

@@ -250,11 +250,12 @@ class Writer:
                     self._take(candidate, field, change)
                     continue
                 texts = [change.text]  # Nearly all that comes: what goes on in one place is taken together.
-                for more in changes[at:]:
+                while at < len(changes):
+                    more = changes[at]
                     if type(more) is not Appended or more.field != change.field or more.path != change.path:
                         break
                     texts.append(more.text)
-                at += len(texts) - 1
+                    at += 1
                 self._append(candidate, field, change.path, *texts)
             self._sink.flush()
             if self._ends:
