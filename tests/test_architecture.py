@@ -16,9 +16,10 @@ ROOMS: dict[str, set[str]] = {
     "log": {"events"},
     "tap": {"events", "fields"},
     "transforms": {"events"},
-    "readers": {"events", "fields", "log", "tap", "transforms", "_fields"},
-    "wire": {"events"},
+    "readers": {"events", "fields", "log", "tap", "transforms", "_attempts", "_fields"},
+    "wire": {"events", "_attempts"},
     "simulator": set(),
+    "_attempts": {"events"},
     "_errors": set(),
     "_messages": {"events"},
 }
@@ -37,6 +38,8 @@ SEAMS: dict[str, set[str]] = {
     "starlette": {"server"},
     "fastapi": {"server"},
     "uvicorn": {"server", "cli"},
+    "prometheus_client": {"server"},
+    "ag_ui": {"wire", "server"},
 }
 
 

@@ -165,12 +165,17 @@ class FieldSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class RunSnapshot(_Event, frozen=True, kw_only=True, tag="run.snapshot"):
-    """In place of the events before it, for a reader that joins in the middle: the calls and the fields so far."""
+    """In place of the events before it, for a reader that joins in the middle: the calls and the fields so far.
+
+    ``calls`` are all in their order, and ``ended`` says of those that have ended what came of them. Its ``seq`` is that
+    of the last event that it stands for, so that a reader goes on after it.
+    """
 
     run: str
     program: str
     calls: list[CallStarted]
     fields: list[FieldSnapshot]
+    ended: list[CallEnded] = msgspec.field(default_factory=list[CallEnded])
 
 
 class RunEnded(_Event, frozen=True, kw_only=True, tag="run.ended"):

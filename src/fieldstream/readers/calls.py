@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 from fieldstream._fields import FieldName
 from fieldstream.events import CallEnded, CallStarted, Event, FieldDelta, FieldEnded, FieldReset, FieldStarted
 from fieldstream.log import Completion
-from fieldstream.readers.attempts import Attempts
+from fieldstream._attempts import Attempts
 
 
 class FieldCall(Protocol):
