@@ -20,10 +20,10 @@ from fieldstream._fields import FieldName
 from fieldstream.events import FieldDelta, FieldStarted
 from fieldstream.readers.elements import ElementAssembler
 from fieldstream.simulator import Answer, Provider, simulate
-from tests.test_attempts import Choosing, Program, Run, Sequence, Writing
 from tests.support.leftovers import no_threads_left
 from tests.support.reading import Gated, chat, cut
 from tests.support.sameness import HAS_ENGINES
+from tests.test_attempts import Choosing, Program, Run, Sequence, Writing
 
 
 @pytest.fixture

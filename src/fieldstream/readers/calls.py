@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from fieldstream._attempts import Attempts
 from fieldstream._fields import FieldName
 from fieldstream.events import CallEnded, CallStarted, Event, FieldDelta, FieldEnded, FieldReset, FieldStarted
 from fieldstream.log import Completion
-from fieldstream._attempts import Attempts
 
 
 class FieldCall(Protocol):

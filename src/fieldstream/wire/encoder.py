@@ -9,8 +9,8 @@ from fieldstream.events import Event
 class Encoder(Protocol):
     """A protocol at work, for one reader of one run.
 
-    It is fed the run's events in their order, as they come, where deltas of one text may be merged. ``run.ended`` is the
-    last, and what it gives for that ends the protocol's stream.
+    It is fed the run's events in their order, as they come, where deltas of one text may be merged. ``run.ended`` is
+    the last, and what it gives for that ends the protocol's stream.
     """
 
     @property

@@ -25,7 +25,7 @@ def encode(value: object) -> bytes:
 
 
 def decode_event(data: bytes | str) -> Event:
-    """The event that ``encode`` gave this for. Raises ``msgspec.ValidationError`` where it is none that is known here."""
+    """The event that ``encode`` gave this for. Raises ``msgspec.ValidationError`` for one that is not known here."""
     try:
         return _DECODER.decode(data)
     except msgspec.ValidationError:
