@@ -1,0 +1,1 @@
+"""The real clients, in JavaScript, and how the tests drive them."""
