@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from fieldstream._fields import FieldName, find_field, find_list
+from fieldstream._fields import find_field, find_list
 from fieldstream._messages import StatusMessageProvider
 from fieldstream._run import Execution, Launch, Mode
 from fieldstream.events import Event, Outcome
@@ -14,6 +14,7 @@ from fieldstream.readers.iterators import Pieces, PiecesBlocking, Values, Values
 from fieldstream.readers.text import Text, TextAssembler
 from fieldstream.readers.transformed import TransformedCursor, Watch
 from fieldstream.readers.values import ValueAssembler
+from fieldstream.tap import Sink
 from fieldstream.transforms import Transform
 
 
@@ -205,34 +206,22 @@ class SyncRun(_Reading):
 class Stream:
     """A run that is about to begin: ``async with`` gives a ``Run``, ``with`` a ``SyncRun``. It begins once."""
 
-    def __init__(
-        self,
-        launch: Launch,
-        status: StatusMessageProvider | None,
-        *,
-        lm_text: bool,
-        transforms: tuple[Transform, ...],
-        until: FieldName | None,
-    ) -> None:
+    def __init__(self, watch: "Streamer", launch: Launch) -> None:
+        self._watch = watch
         self._launch = launch
-        self._transforms = transforms
-        self._status = status
-        self._lm_text = lm_text
-        self._until = until
         self._execution: Execution | None = None
 
     def _begin(self) -> tuple[Execution, MemoryLog]:
         if self._execution is not None:
             raise RuntimeError("this stream was entered before; call stream(...) again for another run")
         log = MemoryLog()
-        self._execution = Execution(self._launch, log, self._status, lm_text=self._lm_text, until=self._until)
-        Watch.begin(log, self._transforms, self._execution.cancel)
+        self._execution = self._watch.execution(self._launch, log, log)
         return self._execution, log
 
     async def __aenter__(self) -> Run:
         execution, log = self._begin()
         execution.start_in_loop()
-        return Run(execution, log, self._transforms)
+        return Run(execution, log, self._watch.transforms)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -243,7 +232,7 @@ class Stream:
     def __enter__(self) -> SyncRun:
         execution, log = self._begin()
         execution.start_in_thread()
-        return SyncRun(execution, log, self._transforms)
+        return SyncRun(execution, log, self._watch.transforms)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -277,21 +266,25 @@ class Streamer:
     ) -> None:
         if mode not in ("auto", "async", "thread"):
             raise ValueError(f"mode is {mode!r}; it must be 'auto', 'async' or 'thread'")
-        self._program = program
+        self.program = program
+        self.transforms = tuple(transforms)
         self._mode: Mode = mode
         self._status = status_message_provider
         self._lm_text = lm_text
-        self._transforms = tuple(transforms)
         self._until = find_field(program, until) if until is not None else None
 
     def __call__(self, /, *args: Any, **inputs: Any) -> Stream:
-        return Stream(
-            Launch(self._program, args, inputs, self._mode),
-            self._status,
-            lm_text=self._lm_text,
-            transforms=self._transforms,
-            until=self._until,
-        )
+        return Stream(self, self.launch(*args, **inputs))
+
+    def launch(self, /, *args: Any, **inputs: Any) -> Launch:
+        """What is to run, in the context of this call. It is for hosts, which keep a run where they like."""
+        return Launch(self.program, args, inputs, self._mode)
+
+    def execution(self, launch: Launch, log: MemoryLog, sink: Sink) -> Execution:
+        """The run of a launch, yet to be started. It writes to the sink; what comes of that is read from the log."""
+        execution = Execution(launch, sink, self._status, lm_text=self._lm_text, until=self._until)
+        Watch.begin(log, self.transforms, execution.cancel)
+        return execution
 
 
 def stream(program: Callable[..., Any], /, *args: Any, **inputs: Any) -> Stream:

@@ -6,8 +6,9 @@ from typing import Any
 import dspy
 import pytest
 
+from fieldstream._inputs import inputs_of
 from fieldstream.cli.errors import CliError
-from fieldstream.cli.inputs import inputs_of, parse_inputs
+from fieldstream.cli.inputs import parse_inputs
 from tests.cli import programs
 
 
@@ -89,7 +90,7 @@ def test_what_a_module_takes() -> None:
 
 def test_a_module_without_forward() -> None:
     with pytest.raises(CliError, match="neither a forward nor an aforward"):
-        inputs_of(programs.Needy(1))
+        parse_inputs(programs.Needy(1), [])
 
 
 def test_an_annotation_that_names_nothing() -> None:

@@ -1,41 +1,23 @@
-"""A program's inputs: which there are, and their values from ``name=value``."""
+"""A program's inputs from ``name=value``."""
 
 import inspect
 import types
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Union, get_args, get_origin
 
-import dspy
 import pydantic
 
+from fieldstream._errors import FieldstreamError
+from fieldstream._inputs import Input, Inputs, inputs_of
 from fieldstream.cli.errors import CliError, did_you_mean, listed
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """An input: its type, and whether the program can do without."""
-
-    type: Any = str
-    required: bool = True
-
-    @property
-    def type_name(self) -> str:
-        """The type as one writes it."""
-        return inspect.formatannotation(self.type)
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """The inputs of a program, by name; others are taken too where it is ``open``."""
-
-    known: Mapping[str, Input]
-    open: bool = False
 
 
 def parse_inputs(program: Callable[..., Any], given: Iterable[str]) -> dict[str, Any]:
     """The program's inputs from ``name=value`` texts; raises ``CliError`` where they do not fit it."""
-    inputs = inputs_of(program)
+    try:
+        inputs = inputs_of(program)
+    except FieldstreamError as error:
+        raise CliError(str(error)) from None
     values: dict[str, Any] = {}
     for each in given:
         name, equals, text = each.partition("=")
@@ -58,77 +40,6 @@ def _described(inputs: Inputs) -> str:
     if not inputs.known:
         return "the program takes no inputs"
     return f"the inputs are: {listed(f'{name} ({each.type_name})' for name, each in inputs.known.items())}"
-
-
-# What there is
-
-
-def inputs_of(program: Callable[..., Any]) -> Inputs:
-    """A program's inputs: by its signature, or by the parameters of its ``forward`` or of the function that it is."""
-    if isinstance(program, dspy.Predict):
-        return Inputs(_fields(program.signature))
-    return _parameters(_function(program), program)
-
-
-def _function(program: Any) -> Callable[..., Any]:
-    if not isinstance(program, dspy.Module):
-        return program
-    # DSPy warns of whoever takes a module's `forward` from the module itself.
-    kind: Any = type(program)
-    function = getattr(kind, "forward", None) or getattr(kind, "aforward", None)
-    if function is None:
-        raise CliError(f"{kind.__name__} has neither a forward nor an aforward; give it one")
-    return types.MethodType(function, program)
-
-
-def _parameters(function: Callable[..., Any], program: Any) -> Inputs:
-    below = _outermost_signature(program)
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # What is written in C may not tell.
-        return Inputs({}, open=True)
-    try:
-        hints = get_type_hints(function, include_extras=True)
-    except Exception:  # An annotation may name what is not there; then it says nothing.
-        hints = {}
-    fields = _fields(below) if below is not None else {}
-    known: dict[str, Input] = {}
-    takes_any = False
-    for parameter in parameters:
-        if parameter.kind is parameter.VAR_KEYWORD:
-            takes_any = True
-        elif parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            annotation = hints.get(parameter.name, fields.get(parameter.name, Input()).type)
-            known[parameter.name] = Input(annotation, required=parameter.default is parameter.empty)
-    if takes_any:
-        known = {**fields, **known}
-    return Inputs(known, open=takes_any and below is None)
-
-
-def _outermost_signature(program: Any) -> Any:
-    """The signature that a module with ``forward(**inputs)`` answers for: its own, or that of its only predictor."""
-    if not isinstance(program, dspy.Module):
-        return None
-    own = getattr(program, "signature", None)
-    if _is_signature(own):
-        return own
-    predict = getattr(program, "predict", None)
-    if isinstance(predict, dspy.Module) and _is_signature(getattr(predict, "signature", None)):
-        return getattr(predict, "signature", None)
-    predictors: list[Any] = program.predictors()
-    return predictors[0].signature if len(predictors) == 1 else None
-
-
-def _is_signature(value: object) -> bool:
-    return inspect.isclass(value) and issubclass(value, dspy.Signature)
-
-
-def _fields(signature: Any) -> dict[str, Input]:
-    fields: Mapping[str, pydantic.fields.FieldInfo] = signature.input_fields
-    return {name: Input(info.annotation, required=info.is_required()) for name, info in fields.items()}
-
-
-# What is given
 
 
 def _value(name: str, text: str, annotation: Any) -> Any:
