@@ -1,4 +1,5 @@
-# Works with nothing but Python >= 3.11, make and git: it installs the rest from PyPI into VENV.
+# Works with nothing but Python >= 3.11, make and git: it installs the rest from PyPI into VENV; for the tests also the
+# clients in JavaScript from npm, with a Node from PyPI, and a Chromium, where there is none, from the system's packages.
 #
 #   make test PYTHON=python3.12      with this interpreter (once made, VENV keeps its own: see `make clean`)
 #   make test TESTS="tests/log -x"   these tests, and any of pytest's options
@@ -19,11 +20,12 @@ DEV := $(VENV)/.installed-dev
 PEERS := $(VENV)/.installed-bench
 OLDEST := .venv-oldest
 OLDEST_TEST := $(OLDEST)/.installed-test
+CLIENTS := tests/clients/node_modules/.installed
 CODE := $(wildcard src tests benchmarks examples)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-newest test-oldest nightly check format bench lock clean
+.PHONY: help demo test test-newest test-oldest nightly check format bench lock clean chromium
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -36,10 +38,10 @@ test: check test-newest test-oldest ## Check everything, and test it with the ne
 	@$(BIN)/python -m tests.support.versions
 	@$(OLDEST)/bin/python -m tests.support.versions
 
-test-newest: $(DEV)
+test-newest: $(DEV) $(CLIENTS) chromium
 	$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
 
-test-oldest: $(OLDEST_TEST)
+test-oldest: $(OLDEST_TEST) $(CLIENTS) chromium
 	$(OLDEST)/bin/python -m pytest -n $(JOBS) $(TESTS)
 
 nightly: $(DEV) ## Test 100,000 generated signatures, values, formats and splits, streamed against called
@@ -62,11 +64,11 @@ lock: $(DEV) ## Renew the constraints: the newest of everything, and with the ol
 	scripts/lock $(BIN)/python
 
 clean: ## Remove what make has made
-	rm -rf .venv $(OLDEST) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv $(OLDEST) $(dir $(CLIENTS)) build dist .pytest_cache .ruff_cache .hypothesis
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): pyproject.toml $(CONSTRAINTS) scripts/setup
-	scripts/setup $(VENV) $(CONSTRAINTS) terminal
+	scripts/setup $(VENV) $(CONSTRAINTS) terminal,server
 	@touch $@
 
 $(DEV): pyproject.toml $(CONSTRAINTS) scripts/setup
@@ -80,3 +82,11 @@ $(PEERS): pyproject.toml $(CONSTRAINTS) scripts/setup
 $(OLDEST_TEST): pyproject.toml constraints-oldest.txt scripts/setup
 	scripts/setup $(OLDEST) constraints-oldest.txt terminal,test
 	@touch $@
+
+# The DEV environment's Node installs them, also where only the oldest DSPy is tested.
+$(CLIENTS): tests/clients/package.json tests/clients/package-lock.json scripts/npm-ci | $(DEV)
+	scripts/npm-ci $(BIN)/python $(<D)
+	@touch $@
+
+chromium:
+	@scripts/chromium
