@@ -53,13 +53,14 @@ class _Reading:
         """
         return type(self)(self._execution, self._log, (*self._transforms, *transforms))
 
-    def _cursor(self, after: int = -1, *, merge: bool = False) -> Cursor:
+    def cursor(self, after: int = -1, *, merge: bool = False) -> Cursor:
+        """A reader's own place in the run."""
         if self._transforms:
             return TransformedCursor(self._log, self._transforms, self._execution.cancel, after, merge=merge)
         return Cursor(self._log, after, merge=merge)
 
     def _entries(self) -> Follower[Event] | Follower[Entry]:
-        return self._cursor(merge=True) if self._transforms else CompletionCursor(self._log)
+        return self.cursor(merge=True) if self._transforms else CompletionCursor(self._log)
 
     def _text_assembler(self, field: str) -> TextAssembler:
         return TextAssembler(find_field(self._execution.launch.program, field))
@@ -100,7 +101,7 @@ class Run(_Reading):
 
         With ``merge``, deltas of one text that wait together come as one, which carries the last ``seq`` it covers.
         """
-        return self._cursor(after, merge=merge).follow()
+        return self.cursor(after, merge=merge).follow()
 
     def __aiter__(self) -> AsyncIterator[Event]:
         return self.events()
@@ -111,7 +112,7 @@ class Run(_Reading):
         The field is named ``"answer"``, or ``"extract.predict/answer"`` where several predictors have it. Raises
         ``UnknownFieldError`` at once for another name, and the program's exception when it is reached.
         """
-        return Pieces(self._cursor(merge=True), self._text_assembler(field), self._raise_error)
+        return Pieces(self.cursor(merge=True), self._text_assembler(field), self._raise_error)
 
     def values(self, field: str, *, typed: bool = False, interval: float = 0.0) -> AsyncIterator[Any]:
         """The value of a field so far, as it is written; of several calls, one after the other.
@@ -159,7 +160,7 @@ class SyncRun(_Reading):
         With ``merge``, deltas of one text that wait together come as one, which carries the last ``seq`` it covers.
         """
         self._execution.release()
-        return self._cursor(after, merge=merge).follow_blocking()
+        return self.cursor(after, merge=merge).follow_blocking()
 
     def __iter__(self) -> Iterator[Event]:
         return self.events()
@@ -170,7 +171,7 @@ class SyncRun(_Reading):
         The field is named ``"answer"``, or ``"extract.predict/answer"`` where several predictors have it. Raises
         ``UnknownFieldError`` at once for another name, and the program's exception when it is reached.
         """
-        pieces = PiecesBlocking(self._cursor(merge=True), self._text_assembler(field), self._raise_error)
+        pieces = PiecesBlocking(self.cursor(merge=True), self._text_assembler(field), self._raise_error)
         self._execution.release()
         return pieces
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Generic, Protocol, TypeVar
@@ -40,8 +41,8 @@ class Follower(ABC, Generic[E_co]):
     @abstractmethod
     def _forget(self, wake: Callable[[], None]) -> None: ...
 
-    async def next(self) -> list[E_co]:
-        """What comes next, as soon as there is any; empty only after the closing event.
+    async def next(self, timeout: float | None = None) -> list[E_co]:
+        """What comes next, as soon as there is any; empty only after the closing event, or after ``timeout`` seconds.
 
         Whoever is cancelled here has taken nothing, and may ask again.
         """
@@ -49,9 +50,11 @@ class Follower(ABC, Generic[E_co]):
             # It need not wait, twice in a row. A reader that never catches up must leave its loop to others, too.
             await asyncio.sleep(0)
         self._at_once = True
+        until = None if timeout is None else time.monotonic() + timeout
         while not (entries := self.take()):
             self._at_once = False
-            if not await ready(self._wait, self._forget):
+            left = None if until is None else until - time.monotonic()
+            if (left is not None and left <= 0) or not await ready(self._wait, self._forget, left):
                 return self.take()
         return entries
 
@@ -83,6 +86,11 @@ class Cursor(Follower[Event]):
 
     def _forget(self, wake: Callable[[], None]) -> None:
         self._log.forget(wake)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing will come any more."""
+        return self._log.ended and not self._log.read(self.after, limit=1)
 
     def follow(self) -> AsyncIterator[Event]:
         """Every event until the closing one."""

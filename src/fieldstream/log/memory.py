@@ -139,6 +139,10 @@ class MemoryLog:
         """Whether the closing event is in."""
         return self._ended
 
+    def now(self) -> float:
+        """The time on the clock of its events, in seconds since it began."""
+        return self._clock() - self._began
+
     def record(self, kind: Callable[..., Event], /, **members: Any) -> None:
         """Append an event of the given class; the log gives it its ``seq`` and ``at``."""
         with self._lock:

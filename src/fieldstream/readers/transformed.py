@@ -63,21 +63,26 @@ class TransformedCursor(Cursor):
                 self._stop(pipeline.stopped)
         return [event for event in pipeline.advance(now, self._first) if event.seq >= self._first]
 
-    async def next(self) -> list[Event]:
+    async def next(self, timeout: float | None = None) -> list[Event]:
         if self._at_once:
             await asyncio.sleep(0)
         self._at_once = True
-        while not (events := self.take()) and not self._over:
+        until = math.inf if timeout is None else self._clock() + timeout
+        while not (events := self.take()) and not self.over:
             self._at_once = False
             pause = self._pause()
+            if (left := until - self._clock()) < (math.inf if pause is None else pause):
+                pause = max(left, 0.0)
             if self._read:
                 await asyncio.sleep(pause or 0)
             elif not await ready(lambda wake: self._log.wait(self._source.after, wake), self._log.forget, pause):
                 await asyncio.sleep(0)
+            if self._clock() >= until:
+                return self.take()
         return events
 
     def next_blocking(self) -> list[Event]:
-        while not (events := self.take()) and not self._over:
+        while not (events := self.take()) and not self.over:
             pause = self._pause()
             if self._read:
                 time.sleep(pause or 0)
@@ -86,7 +91,7 @@ class TransformedCursor(Cursor):
         return events
 
     @property
-    def _over(self) -> bool:
+    def over(self) -> bool:
         """Whether nothing will come any more."""
         return self._pipeline.ended or (self._read and self._pipeline.due is None)
 
