@@ -4,9 +4,12 @@
     ├── UnknownFieldError (also a ValueError)    a field name that fits nothing, or more than one thing
     ├── RunNotEndedError (also a RuntimeError)   asked for what is only there at the end
     ├── RunCancelledError                        asked for the result of a run that was cancelled
+    ├── RemoteError                              the program failed, at the server that runs it
+    ├── HttpError                                a server refused what a ``Client`` asked for
+    ├── ConnectionLostError (also a ConnectionError)  a server cannot be reached, or no longer
     └── MissingExtraError (also an ImportError)  a part whose packages are not installed
 
-An exception of the program reaches its reader as itself, and is none of these.
+An exception of a program in this process reaches its reader as itself, and is none of these.
 """
 
 
@@ -24,6 +27,36 @@ class RunNotEndedError(FieldstreamError, RuntimeError):
 
 class RunCancelledError(FieldstreamError):
     """The run was cancelled, so that it has no result."""
+
+
+class RemoteError(FieldstreamError):
+    """The program failed at its server: the name of its exception's class and its message, as far as the server tells."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(f"{kind}: {message}")
+        self.kind = kind
+        self.message = message
+
+
+class HttpError(FieldstreamError):
+    """A server refused a request: its status, a code for programs, a message for people, and perhaps details.
+
+    ``retry_after`` is after how many seconds it may be asked again, where it says so.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, *, details: object = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(f"{message} ({status} {code})")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = details
+        self.retry_after = retry_after
+
+
+class ConnectionLostError(FieldstreamError, ConnectionError):
+    """A server cannot be reached, or no longer. What it runs goes on."""
 
 
 class MissingExtraError(FieldstreamError, ImportError):

@@ -1,5 +1,6 @@
 """The names by which a reader asks for a program's fields."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 from fieldstream import tap
@@ -32,8 +33,12 @@ def find_field(program: object, name: str) -> FieldName:
 
     Raises ``UnknownFieldError``, which lists what there is, where that fits nothing or, without a predictor, several.
     """
+    return find_among(output_fields(program), type(program).__name__, name)
+
+
+def find_among(known_fields: Mapping[str, Sequence[str]], owner: str, name: str) -> FieldName:
+    """As ``find_field``, among the fields of an owner's predictors. Where nothing is known, any name is one."""
     predictor, slash, field = name.rpartition("/")
-    known_fields = output_fields(program)
     if not known_fields:
         return FieldName(predictor if slash else None, field)
     owners = [path for path, fields in known_fields.items() if field in fields and (not slash or path == predictor)]
@@ -43,9 +48,9 @@ def find_field(program: object, name: str) -> FieldName:
     if owners:
         candidates = " or ".join(repr(f"{path}/{field}") for path in owners)
         raise UnknownFieldError(
-            f"{len(owners)} predictors of {type(program).__name__} have a field {field!r}; say which one: {candidates}"
+            f"{len(owners)} predictors of {owner} have a field {field!r}; say which one: {candidates}"
         )
-    raise UnknownFieldError(f"{type(program).__name__} has no field {name!r}; it has: {known}")
+    raise UnknownFieldError(f"{owner} has no field {name!r}; it has: {known}")
 
 
 def find_list(program: object, name: str) -> FieldName:

@@ -13,7 +13,7 @@ import dspy
 
 from fieldstream import tap
 from fieldstream._errors import RunCancelledError, RunNotEndedError
-from fieldstream._fields import FieldName
+from fieldstream._fields import FieldName, find_field, find_list
 from fieldstream._latch import Latch
 from fieldstream.events import Failure, Outcome
 from fieldstream.tap.waits.cancel import cancel_task
@@ -224,6 +224,16 @@ class Execution:
     def _settings(self) -> Any:
         # A listener that listens to no predictor keeps `Predict` from handing the outlet to its LM.
         return tap.tapped(self._tap, send_stream=self._tap.outlet, stream_listeners=[_NoListener()])
+
+    # Reading
+
+    def find_field(self, name: str, *, typed: bool = False) -> FieldName:
+        """The program's field of this name; its type is known."""
+        return find_field(self.launch.program, name)
+
+    def find_list(self, name: str) -> FieldName:
+        """The program's field of this name, which is a list."""
+        return find_list(self.launch.program, name)
 
     # Ending
 

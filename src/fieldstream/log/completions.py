@@ -1,19 +1,27 @@
 """Following a log together with what is known, beside its events, of the parts of values that are whole."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from fieldstream.events import Event
-from fieldstream.log.follow import Cursor, Follower
-from fieldstream.log.memory import Completion, MemoryLog
+from fieldstream.log.follow import Cursor, Follower, Log
+from fieldstream.log.memory import Completion
 
 Entry: TypeAlias = Event | Completion
+
+
+class CompletionLog(Log, Protocol):
+    """A log that knows, beside its events, which parts of values are whole."""
+
+    def completions(self, after: int, events: int) -> list[Completion]: ...
+
+    def wait(self, after: int, wake: Callable[[], None], completions: int | None = None) -> bool: ...
 
 
 class CompletionCursor(Follower[Entry]):
     """A place in both. Deltas of one text that wait together come as one."""
 
-    def __init__(self, log: MemoryLog) -> None:
+    def __init__(self, log: CompletionLog) -> None:
         super().__init__()
         self._log = log
         self._cursor = Cursor(log, merge=True)

@@ -1,10 +1,10 @@
 """Several transforms, one after the other, for one reader."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from fieldstream.events import Event, Failure, FieldDelta, LmDelta, RunEnded
+from fieldstream.events import Event, Failure, RunEnded
 from fieldstream.transforms.stage import Paced, Stage, Transform
 
 _STOPPED = Failure(kind="stopped", message="a transform ended the run")
@@ -73,48 +73,3 @@ class Pipeline:
         self._out.append(replace(event, seq=self.count, at=self._at))
         self.count += 1
         self.ended = type(event) is RunEnded
-
-
-def merged(events: Sequence[Event]) -> list[Event]:
-    """Consecutive deltas of one text as one, which carries the last ``seq`` it covers."""
-    merged: list[Event] = []
-    parts: list[str] = []
-    for event in events:
-        before = merged[-1] if merged else None
-        text = _continued(before, event)
-        if text is None:
-            _join(merged, parts)
-            merged.append(event)
-        else:
-            if not parts and isinstance(before, FieldDelta | LmDelta):
-                parts.append(before.text or "")
-            parts.append(text)
-            merged[-1] = event
-    _join(merged, parts)
-    return merged
-
-
-def _continued(before: Event | None, event: Event) -> str | None:
-    """The event's text, if that belongs to the text of the event before."""
-    match before, event:
-        case FieldDelta(text=str()), FieldDelta(text=str(text)):
-            same = (before.call, before.field, before.candidate, before.path) == (
-                event.call,
-                event.field,
-                event.candidate,
-                event.path,
-            )
-            return text if same else None
-        case LmDelta(), LmDelta(text=text):
-            same = (before.call, before.channel, before.candidate) == (event.call, event.channel, event.candidate)
-            return text if same else None
-        case _:
-            return None
-
-
-def _join(merged: list[Event], parts: list[str]) -> None:
-    if parts:
-        last = merged[-1]
-        assert isinstance(last, FieldDelta | LmDelta)
-        merged[-1] = replace(last, text="".join(parts))
-        parts.clear()

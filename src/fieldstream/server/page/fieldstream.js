@@ -379,8 +379,9 @@ export class Run {
 
   /** Take an event; `false` for one that was there before. */
   #take(event) {
-    // A snapshot is never a repetition: where it comes, the server takes our place in the run for none.
-    if (event.seq <= this.#last && event.type !== "run.snapshot") return false;
+    // A snapshot is never a repetition: where it comes, the server takes our place in the run for none. The closing event
+    // is one of what was not there before.
+    if (event.seq <= this.#last && event.type !== "run.snapshot" && event.type !== "run.ended") return false;
     this.#last = event.seq;
     this.#progress = true;
     if (this.id === null && typeof event.run === "string") this.#place(this.#runUrl(event.run), event.run);
