@@ -30,7 +30,7 @@ class RunCancelledError(FieldstreamError):
 
 
 class RemoteError(FieldstreamError):
-    """The program failed at its server: the name of its exception's class and its message, as far as the server tells."""
+    """The program failed at its server: its exception's class and message, as far as the server tells them."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(f"{kind}: {message}")

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from fieldstream._fields import find_field, find_list
+from fieldstream._fields import find_field
 from fieldstream._messages import StatusMessageProvider
 from fieldstream._run import Execution, Launch, Mode
+from fieldstream._running import Running
 from fieldstream.events import Event, Outcome
-from fieldstream.log import CompletionCursor, Cursor, Entry, Follower, MemoryLog
+from fieldstream.log import CompletionCursor, CompletionLog, Cursor, Entry, Follower, MemoryLog
 from fieldstream.readers.elements import ElementAssembler
 from fieldstream.readers.iterators import Pieces, PiecesBlocking, Values, ValuesBlocking
 from fieldstream.readers.text import Text, TextAssembler
@@ -21,7 +22,7 @@ from fieldstream.transforms import Transform
 class _Reading:
     """What a run is to its readers, of whichever kind."""
 
-    def __init__(self, execution: Execution, log: MemoryLog, transforms: tuple[Transform, ...]) -> None:
+    def __init__(self, execution: Running, log: CompletionLog, transforms: tuple[Transform, ...]) -> None:
         self._execution = execution
         self._log = log
         self._transforms = transforms
@@ -63,16 +64,16 @@ class _Reading:
         return self.cursor(merge=True) if self._transforms else CompletionCursor(self._log)
 
     def _text_assembler(self, field: str) -> TextAssembler:
-        return TextAssembler(find_field(self._execution.launch.program, field))
+        return TextAssembler(self._execution.find_field(field))
 
     # What went through transforms is what was shown, and not the program's own objects.
 
     def _value_assembler(self, field: str, *, typed: bool) -> ValueAssembler:
-        name = find_field(self._execution.launch.program, field)
+        name = self._execution.find_field(field, typed=typed)
         return ValueAssembler(name, self._execution.answers, typed=typed, live=not self._transforms)
 
     def _element_assembler(self, field: str) -> ElementAssembler:
-        name = find_list(self._execution.launch.program, field)
+        name = self._execution.find_list(field)
         return ElementAssembler(name, self._execution.answers, live=not self._transforms)
 
     def _raise_error(self) -> None:

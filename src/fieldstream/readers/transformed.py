@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from fieldstream.events import Event, Failure, RunEnded
-from fieldstream.log import Cursor, MemoryLog, ready, ready_blocking
+from fieldstream.log import Cursor, Log, ready, ready_blocking
 from fieldstream.transforms import Pipeline, Transform, merged
 
 
@@ -19,7 +19,7 @@ class TransformedCursor(Cursor):
 
     def __init__(
         self,
-        log: MemoryLog,
+        log: Log,
         transforms: Sequence[Transform],
         stop: Callable[[Failure], None],
         after: int = -1,
@@ -107,14 +107,14 @@ class Watch:
     So they need no reader. What they hold back for a time comes to them at once.
     """
 
-    def __init__(self, log: MemoryLog, transforms: Sequence[Transform], stop: Callable[[Failure], None]) -> None:
+    def __init__(self, log: Log, transforms: Sequence[Transform], stop: Callable[[Failure], None]) -> None:
         self._log = log
         self._source = Cursor(log)
         self._pipeline = Pipeline(transforms)
         self._stop = stop
 
     @classmethod
-    def begin(cls, log: MemoryLog, transforms: Sequence[Transform], stop: Callable[[Failure], None]) -> None:
+    def begin(cls, log: Log, transforms: Sequence[Transform], stop: Callable[[Failure], None]) -> None:
         """Watch a log that is still empty, if one of the transforms wants that."""
         count = max((at for at, each in enumerate(transforms, 1) if getattr(each, "watches", False)), default=0)
         if count:
