@@ -2,11 +2,18 @@
 
 from typing import Any
 
+from fieldstream.events import CallEnded, CallStarted, FieldDelta, FieldReset
 from fieldstream.wire.parts import DataPart, TextPart, ToolPart
 
 
 class Steps:
     """None of these says anything."""
+
+    def predictor_started(self, event: CallStarted) -> None:
+        """A predictor is called."""
+
+    def predictor_ended(self, event: CallEnded) -> None:
+        """Its call has ended."""
 
     def text_started(self, part: TextPart) -> None:
         """The program begins to say something; its text follows."""
@@ -31,6 +38,9 @@ class Steps:
 
     def data(self, part: DataPart) -> None:
         """A field that is no text of the chat's has this value so far. It is told as often as is worth it."""
+
+    def data_changed(self, part: DataPart, event: FieldDelta | FieldReset) -> None:
+        """Such a field's value changes so. It is told each time, for those who need not tell a value whole."""
 
     def status(self, message: str) -> None:
         """A message for a person."""

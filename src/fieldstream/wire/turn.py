@@ -76,6 +76,8 @@ class ChatTurn(Steps, ABC):
         self._withdrawn: list[Part] = []
         self._reason: ResetReason = "repair"
         self._stale: list[DataPart] = []
+        self.result: Any = UNSET
+        """What the program returned, as far as it may be seen."""
 
     # What a protocol says.
 
@@ -174,14 +176,17 @@ class ChatTurn(Steps, ABC):
         self._attempts.started(event)
         self._parents[event.call] = event.parent
         self._open[event.call] = event.name if event.kind == "predictor" else ""
-        if event.kind == "tool" and event.call not in self._tools:
+        if event.kind == "predictor":
+            self._settle()
+            self.predictor_started(event)
+        elif event.kind == "tool" and event.call not in self._tools:
             self._settle()
             part = self._tools[event.call] = ToolPart(event.call, event.name, event.arguments)
             self.shown.append(part)
             self.tool_started(part)
 
     def _call_ended(self, event: CallEnded) -> None:
-        self._open.pop(event.call, None)
+        predictor = self._open.pop(event.call, "")
         for part in self._parts_of(event.call):
             if isinstance(part, DataPart):
                 self._tell_data(part, final=True)
@@ -190,6 +195,9 @@ class ChatTurn(Steps, ABC):
                 part = self._completed(part, as_text(event.fields[part.field]))
             part.ended = True
         self._advance()
+        if predictor:
+            self._settle()
+            self.predictor_ended(event)
         if (tool := self._tools.get(event.call)) is not None and not tool.ended:
             self._tool_ended(tool, event.result, event.error)
         if (rerun := self._attempts.ended(event)) is not None:
@@ -247,6 +255,8 @@ class ChatTurn(Steps, ABC):
                 part.growing.append(event.path, event.text)
             elif event.value is not UNSET:
                 part.growing.assign(event.path, event.value)
+            self._settle()
+            self.data_changed(part, event)
             self._changed(part)
 
     def _thought(self, event: LmDelta) -> None:
@@ -263,6 +273,9 @@ class ChatTurn(Steps, ABC):
     def _reset(self, event: FieldReset) -> None:
         key = (event.call, event.field, event.candidate)
         part = self._parts.get(key)
+        if isinstance(part, DataPart):
+            self._settle()
+            self.data_changed(part, event)
         if isinstance(part, DataPart) and event.path:
             part.growing.withdraw(event.path)
             self._changed(part)
@@ -387,6 +400,7 @@ class ChatTurn(Steps, ABC):
             if not tool.ended:
                 self._tool_ended(tool, UNSET, _ABANDONED)
         if event.outcome == "completed":
+            self.result = event.result
             self._conclude(event.result)
         self._settle()
         self._over = True
