@@ -35,6 +35,10 @@ def view(
     )
 
 
+def as_json(value: object) -> str:
+    return "hidden" if value is UNSET else encode(value).decode()
+
+
 class Lines(ChatTurn):
     """Says each step as a line, and keeps what a client that does as it is told has."""
 
@@ -44,9 +48,8 @@ class Lines(ChatTurn):
         self.open: set[str] = set()
 
     def line(self, *words: object) -> None:
-        self.write(
-            (" ".join(word if isinstance(word, str) else encode(word).decode() for word in words) + "\n").encode()
-        )
+        said = " ".join([word if isinstance(word, str) else as_json(word) for word in words])
+        self.write(f"{said}\n".encode())
 
     def started(self) -> None:
         self.line("start", self.view.run)
@@ -75,17 +78,17 @@ class Lines(ChatTurn):
             del self.has[id]
             self.open.discard(id)
         self.line("withdrawn", reason, *ids)
-        standing = [part.id if not isinstance(part, ToolPart) else part.call for part in self.shown]
+        standing = [part.id if not isinstance(part, ToolPart) else f"tool {part.call}" for part in self.shown]
         assert standing == list(self.has), "what stands is in the order in which it came"
 
     def tool_started(self, part: ToolPart) -> None:
-        self.has[part.call] = UNSET
-        self.open.add(part.call)
+        self.has[f"tool {part.call}"] = UNSET
+        self.open.add(f"tool {part.call}")
         self.line("+tool", part.call, part.name, part.arguments)
 
     def tool_ended(self, part: ToolPart) -> None:
-        self.has[part.call] = part.error or part.result
-        self.open.remove(part.call)
+        self.has[f"tool {part.call}"] = part.error or part.result
+        self.open.remove(f"tool {part.call}")
         self.line("-tool", part.call, part.error.message if part.error else part.result)
 
     def data(self, part: DataPart) -> None:

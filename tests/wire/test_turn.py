@@ -188,7 +188,7 @@ def test_other_candidates_are_data() -> None:
     events = [call("c"), field("c"), text("c", "A"), field("c", candidate=1), text("c", "B", candidate=1)]
     events += [ended("c"), ended("c", candidate=1), end("c", answer="A"), over({"answer": "A"})]
     assert lines(events)[1:] == [
-        *("+text c.answer", 'text c.answer ["A"]', "data c.answer.1 B", "data! c.answer.1 B", "-text c.answer"),
+        *("+text c.answer", 'text c.answer ["A"]', "data c.answer:1 B", "data! c.answer:1 B", "-text c.answer"),
         "finished {}",
     ]
 
@@ -340,13 +340,15 @@ _IDS = st.sampled_from(["a", "b", "c"])
 _NAMES = st.sampled_from(["answer", "reasoning", "n"])
 _CANDIDATES = st.sampled_from([0, 0, 0, 1])
 _PATHS = st.sampled_from([(), (), (0,), ("k",), (0, "k")])
-_PARENTS = st.sampled_from([None, "a", "b"])
+# What encloses a call began before it.
+_NESTED = st.sampled_from([("a", None), ("b", None), ("b", "a"), ("c", None), ("c", "a"), ("c", "b")])
+_KINDS = st.sampled_from(["predictor", "tool", "lm", "module"])
 _REASONS = st.sampled_from(["retry", "fallback", "repair"])
 _ERRORS = st.none() | st.just(Failure(kind="E", message="m"))
 _JSON = st.sampled_from([[], {}, 1, None, "s", [1, {"k": 2}], {"answer": "s"}])
 _EVENTS = st.one_of(
-    st.builds(call, _IDS, _NAMES, kind=st.sampled_from(["predictor", "tool", "lm", "module"]), parent=_PARENTS),
-    st.builds(call, _IDS, kind=st.just("module"), parent=_PARENTS, attempt=st.integers(1, 2)),
+    st.builds(lambda ids, kind: call(ids[0], kind=kind, parent=ids[1]), _NESTED, _KINDS),
+    st.builds(lambda ids, n: call(ids[0], kind="module", parent=ids[1], attempt=n), _NESTED, st.integers(1, 2)),
     st.builds(field, _IDS, _NAMES, kind=st.sampled_from(["text", "data"]), candidate=_CANDIDATES),
     st.builds(text, _IDS, st.text(max_size=3), _NAMES, path=_PATHS, candidate=_CANDIDATES),
     st.builds(value, _IDS, _JSON, _NAMES, path=_PATHS, candidate=_CANDIDATES),

@@ -45,6 +45,7 @@ def test_what_was_assigned_is_not_shared(value: Any, other: Any) -> None:
     before = encode(given)
     growing = GrowingValue()
     growing.assign((), given)
+    growing.withdraw((0,))
     write(growing, (0,), other)
     write(growing, (1,), other)
     assert growing.value == [other, other]

@@ -103,7 +103,7 @@ class DataPart:
     def id(self) -> str:
         """Its name in the run."""
         name = f"{self.call}.{self.field}"
-        return f"{name}.{self.candidate}" if self.candidate else name
+        return f"{name}:{self.candidate}" if self.candidate else name
 
     @property
     def value(self) -> Any:
