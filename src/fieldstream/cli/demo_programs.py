@@ -1,8 +1,11 @@
 """The programs of ``fieldstream demo``."""
 
-from typing import Any
+# pyright: reportUnknownMemberType=false
+
+from typing import Any, Literal
 
 import dspy
+from pydantic import BaseModel
 
 import fieldstream
 
@@ -43,3 +46,39 @@ class Wording(fieldstream.StatusMessageProvider):
 
     def tool_end_status_message(self, outputs: Any) -> None:
         """After it was called."""
+
+
+class Step(BaseModel):
+    """A step of a recipe."""
+
+    title: str
+    minutes: int
+    notes: str
+
+
+class Recipe(BaseModel):
+    """What is cooked, and how."""
+
+    name: str
+    difficulty: Literal["easy", "medium", "hard"]
+    ingredients: list[str]
+    steps: list[Step]
+
+
+class Cooking(dspy.Signature):
+    """Write a recipe that anyone can follow."""
+
+    dish: str = dspy.InputField(desc="what is to be cooked")
+    servings: int = dspy.InputField(desc="for how many")
+    recipe: Recipe = dspy.OutputField()
+
+
+def programs() -> dict[str, Any]:
+    """The programs of ``fieldstream demo --serve``: a text with its sources, an agent, a structured value, and more."""
+    question: Any = "question -> answer"
+    return {
+        "qa": dspy.ChainOfThought("question -> answer, sources: list[str]"),
+        "agent": dspy.ReAct(question, tools=[reading_time]),
+        "recipe": dspy.Predict(Cooking),
+        "primer": fieldstream.Streamer(Primer(), status_message_provider=Wording()),
+    }

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from fieldstream.server.exposure import Expose
     from fieldstream.server.limits import Limits
     from fieldstream.server.mount import Mount
-    from fieldstream.server.serving import serve
+    from fieldstream.server.serving import Server
 
 _HOMES = {
     "Expose": "exposure",
     "Limits": "limits",
     "Mount": "mount",
+    "Server": "serving",
     "app": "application",
     "router": "application",
-    "serve": "serving",
 }
 
-__all__ = ["Expose", "Limits", "Mount", "app", "router", "serve"]
+__all__ = ["Expose", "Limits", "Mount", "Server", "app", "router"]
 
 _PACKAGES = {"ag_ui", "fastapi", "prometheus_client", "pythonjsonlogger", "starlette", "uvicorn"}
 

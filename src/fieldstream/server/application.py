@@ -32,8 +32,8 @@ class ServerOptions(TypedDict, total=False):
     output: str | None
     expose: Expose | None
     tokens: Iterable[str] | None
-    """The bearer tokens that are taken; else those in the environment variable ``FIELDSTREAM_TOKENS``. With none, anyone
-    may come."""
+    """The bearer tokens that are taken; else those in the environment variable ``FIELDSTREAM_TOKENS``. With none,
+    anyone may come."""
     limits: Limits | None
     page: bool
     """Whether there is a page for people at the root (there is)."""

@@ -87,6 +87,7 @@ class Mount:
             "outputs": self.outputs.model_json_schema(mode="serialization"),
             "input": self.input,
             "output": self.output.field if self.output is not None else None,
+            "fields": self._outputs.names(self.visible),
         }
 
     def _input(self, name: str | None) -> str | None:
@@ -178,6 +179,12 @@ class _Outputs:
         texts = [path for path in seen if _is(self._types[path].annotation, str)]
         return next(iter(texts or seen), None)
 
+    def names(self, visible: Visible) -> list[str]:
+        """The fields that clients see, as ``run.text`` names them; none, where they are not known."""
+        return [
+            f"{path.predictor}/{path.field}" for path in self._types if visible.field(path.predictor or "", path.field)
+        ]
+
     def shown(self, visible: Visible) -> Inputs:
         """The outputs that clients see, of which the program's result is made."""
         fields = [path for path in self._own if visible.field(path.predictor or "", path.field)]
@@ -203,7 +210,8 @@ def _description(program: Any) -> str:
     text = getattr(signature, "instructions", None) if signature is not None else None
     if not text or text.startswith("Given the fields `"):  # DSPy's own, where the author has given none
         kind: Any = type(program) if isinstance(program, dspy.Module) else program
-        text = getattr(kind, "__doc__", None)
+        own = getattr(kind, "__module__", "").partition(".")[0] != "dspy"
+        text = getattr(kind, "__doc__", None) if own else None
     return " ".join((text or "").split("\n\n")[0].split())
 
 

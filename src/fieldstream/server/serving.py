@@ -1,34 +1,71 @@
-"""Serving an app until the process is told to end."""
+"""A server process: an app of programs, served until it is told to end."""
 
 import asyncio
 import contextlib
+import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
+from typing import Literal, Unpack
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from fieldstream.server.application import Program, ServerOptions, app_of, host_of
 from fieldstream.server.host import Host
+from fieldstream.server.logs import log_config
 
 
-class _Server(uvicorn.Server):
+class Server:
+    """Programs as a server of their own."""
+
+    def __init__(self, programs: Mapping[str, Program], **options: Unpack[ServerOptions]) -> None:
+        self.host = host_of(programs, **options)
+        self.app = app_of(self.host)
+
+    def run(
+        self,
+        address: str = "127.0.0.1",
+        port: int = 8000,
+        *,
+        ready: Callable[[str], None] = print,
+        log: Literal["text", "json"] = "json",
+    ) -> None:
+        """Serve until SIGINT or SIGTERM. Then no new runs are taken, and open ones have until their deadline to finish.
+
+        ``ready`` is told the URL. Raises ``OSError`` where the address cannot be listened at.
+        """
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        if _is_loopback(address):
+            # Another site's page may have its name resolve to this machine; the Host header tells.
+            self.app.add_middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]", address])
+        config = uvicorn.Config(
+            self.app,
+            log_config=log_config(log),
+            server_header=False,
+            timeout_graceful_shutdown=int(self.host.limits.shutdown_seconds) + 5,
+        )
+        listening = socket.create_server((address, port), family=family, backlog=2048)
+        with contextlib.closing(listening), contextlib.suppress(KeyboardInterrupt):
+            _Process(config, self.host, ready).run(sockets=[listening])
+
+
+class _Process(uvicorn.Server):
     """Tells its host at once that it is to end, so that runs end, and with them the connections that it waits for."""
 
     def __init__(self, config: uvicorn.Config, host: Host, ready: Callable[[str], None]) -> None:
         super().__init__(config)
         self._host = host
         self._ready = ready
-        self._draining: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._draining: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
-        if self.started:
-            name = self.servers[0].sockets[0].getsockname()
-            address = f"[{name[0]}]" if ":" in name[0] else name[0]
-            self._ready(f"http://{address}:{name[1]}")
+        if self.started and sockets:
+            address, port, *_ = sockets[0].getsockname()
+            self._ready(f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._loop is not None:
@@ -37,40 +74,12 @@ class _Server(uvicorn.Server):
 
     def _drain(self) -> None:
         if self._draining is None:
-            self._draining = asyncio.get_running_loop().create_task(
-                self._host.runs.drain(self._host.limits.shutdown_seconds)
-            )
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._drain()
-        await super().shutdown(sockets)
-        if self._draining is not None:
-            await self._draining
+            drain = self._host.runs.drain(self._host.limits.shutdown_seconds)
+            self._draining = asyncio.get_running_loop().create_task(drain)
 
 
-def serve(
-    app: FastAPI,
-    host: Host,
-    address: str,
-    port: int,
-    *,
-    ready: Callable[[str], None],
-    log_config: dict[str, object] | None,
-) -> None:
-    """Serve until SIGINT or SIGTERM: then no new runs are taken, and open ones have until their deadline to finish.
-
-    ``ready`` is told the URL. Raises ``OSError`` where the address cannot be listened at.
-    """
-    listening = socket.create_server(
-        (address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET, backlog=2048
-    )
-    config = uvicorn.Config(
-        app,
-        log_config=log_config,
-        timeout_graceful_shutdown=int(host.limits.shutdown_seconds) + 5,
-        server_header=False,
-        ws="websockets-sansio",
-    )
-    server = _Server(config, host, ready)
-    with contextlib.closing(listening), contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=[listening])
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
