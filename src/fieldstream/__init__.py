@@ -4,10 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fieldstream._client.client import Client
     from fieldstream._emit import emit
     from fieldstream._errors import (
+        ConnectionLostError,
         FieldstreamError,
+        HttpError,
         MissingExtraError,
+        RemoteError,
         RunCancelledError,
         RunNotEndedError,
         UnknownFieldError,
@@ -29,12 +33,16 @@ if TYPE_CHECKING:
 # Where each public name lives. They are imported when they are first used: importing DSPy takes a second, and not
 # everything here needs it.
 _HOMES = {
+    "Client": "_client.client",
+    "ConnectionLostError": "_errors",
     "Done": "fields.values.markers",
     "FieldstreamError": "_errors",
     "Guard": "transforms",
+    "HttpError": "_errors",
     "MissingExtraError": "_errors",
     "NotNull": "fields.values.markers",
     "Redact": "transforms",
+    "RemoteError": "_errors",
     "Run": "_stream",
     "RunCancelledError": "_errors",
     "RunNotEndedError": "_errors",
@@ -64,12 +72,16 @@ _HOMES = {
 }
 
 __all__ = [
+    "Client",
+    "ConnectionLostError",
     "Done",
     "FieldstreamError",
     "Guard",
+    "HttpError",
     "MissingExtraError",
     "NotNull",
     "Redact",
+    "RemoteError",
     "Run",
     "RunCancelledError",
     "RunNotEndedError",

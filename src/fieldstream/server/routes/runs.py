@@ -54,7 +54,8 @@ def add_runs(router: APIRouter, host: Host) -> None:
         cursor = _cursor(request, after)
         state = run.state()
         if snapshot or not -1 <= cursor <= state.seq:
-            return Following(run, encoder, after=state.seq, before=[state.snapshot()])
+            end = [] if state.end is None else [state.end]  # Which ends all that follow, also from here.
+            return Following(run, encoder, after=state.seq, before=[state.snapshot(), *end])
         if cursor == state.seq and state.end is not None:
             return Response(status_code=204, headers={"X-Fieldstream-Run": run.id})
         return Following(run, encoder, after=cursor)
