@@ -17,6 +17,7 @@ from fieldstream.server.limits import Limits
 from fieldstream.server.mount import Mount
 from fieldstream.server.routes.health import add_health, add_metrics
 from fieldstream.server.routes.openai import add_openai
+from fieldstream.server.routes.page import add_page
 from fieldstream.server.routes.programs import add_programs
 from fieldstream.server.routes.runs import add_runs
 from fieldstream.server.routes.websocket import add_websocket
@@ -106,6 +107,7 @@ def router_of(host: Host) -> APIRouter:
     root = APIRouter(lifespan=lifespan)
     add_health(root, host)
     add_websocket(root, host)
+    add_page(root, host)
     guarded = APIRouter(route_class=routes(host.limits.max_body), dependencies=guards)
     add_programs(guarded, host)
     add_runs(guarded, host)

@@ -12,7 +12,6 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
 
 from fieldstream.server.host import Host
 
@@ -44,8 +43,6 @@ def add_page(router: APIRouter, host: Host) -> None:
 
     async def page(request: Request) -> Response:
         """The page on which a person runs programs and watches them."""
-        if not request.url.path.endswith("/"):
-            return RedirectResponse(f"{request.url.path}/")  # Or its relative addresses would lead elsewhere.
         return _answer(request, "index.html")
 
     async def file(request: Request, name: str) -> Response:
