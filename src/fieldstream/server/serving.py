@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import ipaddress
+import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from types import FrameType
 from typing import Literal, Unpack
 
@@ -66,6 +67,16 @@ class _Process(uvicorn.Server):
         if self.started and sockets:
             address, port, *_ = sockets[0].getsockname()
             self._ready(f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}")
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Uvicorn's own raises them again in the end: a server that ended well would look like one that was killed."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._loop is not None:
