@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,9 +27,9 @@ def on(provider: Provider, program: Any) -> Any:
 
 
 @contextmanager
-def served(programs: Mapping[str, Any], **options: Any) -> Iterator[str]:
+def served(programs: Mapping[str, Any], **options: Any) -> Generator[str]:
     """A real server of these programs; gives its address."""
-    config = uvicorn.Config(app(programs, **{"tokens": (), **options}), log_config=None, lifespan="on")
+    config = uvicorn.Config(app(programs, **options), log_config=None, lifespan="on")
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), name="served")
@@ -42,14 +42,11 @@ def served(programs: Mapping[str, Any], **options: Any) -> Iterator[str]:
         listener.close()
 
 
-def client(url: str, **options: Any) -> openai.OpenAI:
+def client(url: str, *, api_key: str = "none", max_retries: int = 0) -> openai.OpenAI:
     """The official client, as anyone would make it."""
-    return openai.OpenAI(base_url=f"{url}/v1", **{"api_key": "none", "max_retries": 0, **options})
+    return openai.OpenAI(base_url=f"{url}/v1", api_key=api_key, max_retries=max_retries)
 
 
-def async_client(url: str, **options: Any) -> openai.AsyncOpenAI:
+def async_client(url: str) -> openai.AsyncOpenAI:
     """The same for tasks."""
-    return openai.AsyncOpenAI(base_url=f"{url}/v1", **{"api_key": "none", "max_retries": 0, **options})
-
-
-__all__ = ["async_client", "client", "lm_of", "on", "served"]
+    return openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)

@@ -47,7 +47,8 @@ class OpenAITurn(ChatTurn):
     """A run as an answer of OpenAI's, written as a stream and whole in ``answer``.
 
     ``model`` is what the client asked for, ``created`` the Unix time in seconds. ``hold`` sends the text when it is
-    final. Without it, text that the program withdraws, and then does not say again, ends the stream with an error.
+    final. Without it, text that the program withdraws, and then does not say again, ends the stream with an error; only
+    the text of attempts (``dspy.BestOfN``, ``dspy.Refine``) waits until one is chosen.
     ``calls`` are the members of the program's result whose tool calls (``dspy.ToolCalls``) the client is to run.
 
     Reasoning is for people who watch: what was sent of it stays, and what is said anew follows it. Other fields than
@@ -76,6 +77,8 @@ class OpenAITurn(ChatTurn):
         self._calls = calls
         self._result: Any = None
         self._sent = Sent()
+        self._owes = False
+        """Whether there is text that waits for attempts to be decided."""
 
     # What the two protocols say.
 
@@ -130,15 +133,13 @@ class OpenAITurn(ChatTurn):
         """More of what the program says."""
         if self._hold or self._speaks_calls:
             return
-        try:
-            if new := self._sent.say(text):
-                self.content(new)
-        except Diverged:
-            self.fail(_WITHDRAWN)
+        self._owes = self._owes or self._attempts.undecided
+        if not self._attempts.undecided:
+            self._grow(text)
 
     def withdrawn(self, parts: Sequence[Part], reason: ResetReason) -> None:
         """These do not stand any more."""
-        if self._hold or not any(isinstance(part, TextPart) and part.kind == "text" for part in parts):
+        if self._hold or self._owes or not any(isinstance(part, TextPart) and part.kind == "text" for part in parts):
             return
         try:
             self._sent.withdraw(self.final_text)
@@ -147,14 +148,15 @@ class OpenAITurn(ChatTurn):
 
     def finished(self, usage: Mapping[str, Any]) -> None:
         """The run is completed."""
+        if self._hold or self._owes:
+            self._owes = True
+            self._grow("")
         try:
             self._sent.finish()
         except Diverged:
             self.fail(_WITHDRAWN)
-            return
-        if self._hold and self.final_text:
-            self.content(self.final_text)
-        self.completed(tokens(usage))
+        if self.problem is None:
+            self.completed(tokens(usage))
 
     def failed(self, error: Failure) -> None:
         """The run failed."""
@@ -170,6 +172,18 @@ class OpenAITurn(ChatTurn):
             self.broken(problem)
             self.problem = problem
             self._over = True
+
+    def _grow(self, text: str) -> None:
+        """Send more text; where some waits, all that is not sent yet."""
+        try:
+            if self._owes:
+                self._owes = False
+                self._sent.withdraw("")
+                text = self.final_text
+            if new := self._sent.say(text):
+                self.content(new)
+        except Diverged:
+            self.fail(_WITHDRAWN)
 
     @property
     def _speaks_calls(self) -> bool:
