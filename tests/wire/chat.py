@@ -80,6 +80,7 @@ class Lines(ChatTurn):
         self.line("withdrawn", reason, *ids)
         standing = [part.id if not isinstance(part, ToolPart) else f"tool {part.call}" for part in self.shown]
         assert standing == list(self.has), "what stands is in the order in which it came"
+        assert all(self.has[part.id] == part.text for part in self.shown if isinstance(part, TextPart))
 
     def tool_started(self, part: ToolPart) -> None:
         self.has[f"tool {part.call}"] = UNSET

@@ -126,6 +126,13 @@ def test_what_is_reset_is_withdrawn_and_told_anew() -> None:
     ]
 
 
+def test_what_stands_is_no_longer_than_what_was_told() -> None:
+    events = [call("c"), field("c", "reasoning"), text("c", "Hm", "reasoning"), field("c"), text("c", "So")]
+    events += [reset("c", "repair", "reasoning"), text("c", ", no"), end("c", reasoning="", answer="So, no")]
+    said = lines([*events, over({"answer": "So, no"})], view("answer", "reasoning"), at_once=True)
+    assert said[4:7] == ['text c.answer ["So"]', "withdrawn repair c.reasoning", 'text c.answer [", no"]']
+
+
 def test_what_was_not_told_need_not_be_withdrawn() -> None:
     events = [call("a"), field("a"), text("a", "1"), call("b"), field("b"), text("b", "x"), reset("b"), text("b", "y")]
     said = lines([*events, end("b", answer="y"), end("a", answer="1"), over({})])

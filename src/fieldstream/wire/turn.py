@@ -243,6 +243,7 @@ class ChatTurn(Steps, ABC):
             self._rows[part.kind].add(part)
 
     def _delta(self, event: FieldDelta) -> None:
+        self._settle()  # Before the text is longer: a protocol may say again what stands.
         part = self._parts.get((event.call, event.field, event.candidate))
         if isinstance(part, TextPart):
             if event.path:  # Of a field that is no text; it is told when its call ends.
@@ -255,7 +256,6 @@ class ChatTurn(Steps, ABC):
                 part.growing.append(event.path, event.text)
             elif event.value is not UNSET:
                 part.growing.assign(event.path, event.value)
-            self._settle()
             self.data_changed(part, event)
             self._changed(part)
 
@@ -265,6 +265,7 @@ class ChatTurn(Steps, ABC):
         key = (event.call, None, 0)
         if key not in self._parts:
             self._add(key, TextPart("reasoning", event.call, None))
+        self._settle()
         part = self._parts[key]
         if isinstance(part, TextPart):
             part.write(event.text)
