@@ -73,9 +73,9 @@ class ServedRun:
         """Seconds since it began, on the clock of its events."""
         return self.log.now()
 
-    def cursor(self, after: int = -1) -> Cursor:
-        """A reader's place in what clients may see of it. Deltas of one text that wait together come as one."""
-        return self._run.cursor(after, merge=True)
+    def cursor(self, after: int = -1, *, merge: bool = True) -> Cursor:
+        """A reader's place in what clients may see of it. With ``merge`` deltas of one text that wait come as one."""
+        return self._run.cursor(after, merge=merge)
 
     def state(self) -> RunState:
         """Its state now. It is live: look at it, or encode it, before it is asked for again."""
