@@ -121,9 +121,12 @@ class RunState:
             field.ended = each.ended
 
     def snapshot(self) -> RunSnapshot:
-        """What stands in the place of the events so far. Its values are live: encode it before more is fed."""
+        """What stands in the place of the events so far, but for the closing one, which is never left out.
+
+        Its values are live: encode it before more is fed.
+        """
         return RunSnapshot(
-            seq=self.seq,
+            seq=self.seq if self.end is None else self.seq - 1,
             at=self.at,
             run=self.run,
             program=self.program,

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypedDict, Unpack
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.security import HTTPBearer
 
@@ -15,6 +15,7 @@ from fieldstream.server.exposure import Expose
 from fieldstream.server.host import Host, Options
 from fieldstream.server.limits import Limits
 from fieldstream.server.mount import Mount
+from fieldstream.server.routes.ai_sdk import add_ai_sdk
 from fieldstream.server.routes.health import add_health, add_metrics
 from fieldstream.server.routes.openai import add_openai
 from fieldstream.server.routes.page import add_page
@@ -97,21 +98,18 @@ def router_of(host: Host) -> APIRouter:
         finally:
             await host.runs.drain(host.limits.shutdown_seconds)
 
-    def authorize(request: Request) -> None:
-        host.client(request)
-
-    guards = [Depends(authorize)]
-    if host.tokens:  # So that OpenAPI tells of it.
-        guards.append(Depends(HTTPBearer(auto_error=False)))
+    # That of the routes' class is what counts; this is for OpenAPI to tell of it.
+    told = [Depends(HTTPBearer(auto_error=False))] if host.tokens else []
 
     root = APIRouter(lifespan=lifespan)
     add_health(root, host)
     add_websocket(root, host)
     add_page(root, host)
-    guarded = APIRouter(route_class=routes(host.limits.max_body), dependencies=guards)
+    guarded = APIRouter(route_class=routes(host), dependencies=told)
     add_programs(guarded, host)
     add_runs(guarded, host)
     add_openai(guarded, host)
+    add_ai_sdk(guarded, host)
     add_metrics(guarded, host)
     root.include_router(guarded)
     return root

@@ -28,22 +28,25 @@ class Tokens:
     """The tokens that are taken. With none, anyone may come."""
 
     def __init__(self, tokens: Iterable[str] = ()) -> None:
-        self._tokens = [token.encode() for token in tokens]
-        if any(not token.strip() for token in self._tokens):
-            raise ValueError("a token is empty; give each some 32 random characters")
+        given = list(tokens)
+        if any(not token or not token.isascii() or not token.isprintable() or " " in token for token in given):
+            raise ValueError("a token is empty, or cannot be in a header; take some 32 random letters and digits")
+        # Digests are of one length, so that the time that comparing them takes does not tell a token's.
+        self._digests = [_digest(token) for token in given]
 
     def __bool__(self) -> bool:
-        return bool(self._tokens)
+        return bool(self._digests)
 
     def client(self, connection: HTTPConnection) -> Client:
         """Who asks. Raises ``ApiError`` 401 for one without a token that is taken."""
-        if not self._tokens:
+        if not self._digests:
             host = connection.client.host if connection.client is not None else ""
             return Client(f"address:{host}", has_token=False)
         given = _given(connection)
         # Each is compared, in a time that does not tell how much of it was right.
-        matches = [hmac.compare_digest(given, token) for token in self._tokens]
-        if not given or not any(matches):
+        digest = _digest(given)
+        matches = [hmac.compare_digest(digest, each) for each in self._digests]
+        if not any(matches):
             what = "the token is not one that is taken" if given else "a token is missing"
             raise ApiError(
                 401,
@@ -51,18 +54,22 @@ class Tokens:
                 f"{what}; send the header Authorization: Bearer TOKEN",
                 headers={"WWW-Authenticate": 'Bearer realm="fieldstream"'},
             )
-        return Client(f"token:{hashlib.sha256(given).hexdigest()[:16]}", has_token=True)
+        return Client(f"token:{digest.hex()[:16]}", has_token=True)
 
 
-def _given(connection: HTTPConnection) -> bytes:
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _given(connection: HTTPConnection) -> str:
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return token.strip().encode()
+        return token.strip()
     if connection.scope["type"] == "websocket":  # A browser can say it there only as a subprotocol.
         for protocol in connection.scope.get("subprotocols", ()):
             if protocol.startswith(_SUBPROTOCOL):
-                return protocol.removeprefix(_SUBPROTOCOL).encode()
-    return b""
+                return protocol.removeprefix(_SUBPROTOCOL)
+    return ""
 
 
 def tokens_of_environment() -> list[str]:

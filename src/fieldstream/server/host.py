@@ -49,6 +49,15 @@ class Host:
             raise ApiError(404, "unknown_program", f"there is no program {name!r}; there are: {', '.join(self.mounts)}")
         return mount
 
+    @property
+    def max_body(self) -> int:
+        """How many bytes a request's body may have."""
+        return self.limits.max_body
+
     def client(self, connection: HTTPConnection) -> Client:
         """Who asks. Raises ``ApiError`` 401 for one who may not."""
         return self.tokens.client(connection)
+
+    def refused(self, error: ApiError) -> None:
+        """A request is not served."""
+        self.metrics.refused.labels(error.code).inc()

@@ -25,7 +25,7 @@ _FORMS: dict[str, Form] = {
 
 def form_of(request: Request) -> Form:
     """The form that the client likes best. Raises ``ApiError`` 406 where it takes none that there is."""
-    accept = request.headers.get("accept", "*/*") or "*/*"
+    accept = ", ".join(request.headers.getlist("accept")) or "*/*"
     best: tuple[float, Form | None] = (0.0, None)
     for part in accept.split(","):
         kind, *parameters = (each.strip().lower() for each in part.split(";"))

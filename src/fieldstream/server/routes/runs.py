@@ -54,8 +54,8 @@ def add_runs(router: APIRouter, host: Host) -> None:
         cursor = _cursor(request, after)
         state = run.state()
         if snapshot or not -1 <= cursor <= state.seq:
-            end = [] if state.end is None else [state.end]  # Which ends all that follow, also from here.
-            return Following(run, encoder, after=state.seq, before=[state.snapshot(), *end])
+            before = state.snapshot()
+            return Following(run, encoder, after=before.seq, before=[before])
         if cursor == state.seq and state.end is not None:
             return Response(status_code=204, headers={"X-Fieldstream-Run": run.id})
         return Following(run, encoder, after=cursor)
@@ -70,7 +70,7 @@ def add_runs(router: APIRouter, host: Host) -> None:
 def _cursor(request: Request, after: int | None) -> int:
     """Where the client left off: -1 is before the first event; what is no event's `seq` is told by -2."""
     if (last := request.headers.get("last-event-id")) is not None:
-        return int(last) if last.isdecimal() and len(last) < 16 else -2
+        return int(last) if last.isascii() and last.isdecimal() and len(last) < 16 else -2
     return -1 if after is None else after
 
 
@@ -81,6 +81,6 @@ def state_answer(run: ServedRun, *, status: int = 200, headers: Mapping[str, str
 
 
 def place_of(request: Request, run: ServedRun) -> str:
-    """The path of a run, wherever the router is mounted."""
-    prefix, _, _ = request.url.path.rpartition("/programs/")
+    """The path of a run that this request has started, wherever the router is mounted."""
+    prefix = request.url.path.removesuffix(f"/programs/{run.mount.name}/runs")
     return f"{prefix}/runs/{run.id}"

@@ -12,7 +12,7 @@ from fieldstream.server.routes.openai.responses import add_responses
 
 def add_openai(router: APIRouter, host: Host) -> None:
     """Add the routes. Their errors are OpenAI's objects."""
-    own = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=routes(host.limits.max_body, as_openai))
+    own = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=routes(host, as_openai))
     add_models(own, host)
     add_chat(own, host)
     add_responses(own, host)
