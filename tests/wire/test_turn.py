@@ -183,6 +183,11 @@ def test_data_is_told_when_it_has_grown_and_in_the_end() -> None:
     assert len(data) < 8
 
 
+def test_what_was_withdrawn_before_it_was_told_is_not_told() -> None:
+    events = [call("c"), field("c", "n", kind="data"), value("c", 1, "n"), reset("c", "retry", "n"), value("c", 2, "n")]
+    assert lines(events, at_once=True) == ["start r", "data c.n 2"]
+
+
 def test_a_corrected_value_is_told() -> None:
     events = [call("c"), field("c", "n", kind="data"), value("c", 1, "n"), value("c", 2, "n"), ended("c", "n")]
     events += [reset("c", "repair", "n"), value("c", 3, "n"), end("c", n=3), over({"n": 3})]

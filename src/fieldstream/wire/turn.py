@@ -293,6 +293,8 @@ class ChatTurn(Steps, ABC):
         part = self._parts[key]
         if part.shown:
             self._forget(part, reason)
+        if isinstance(part, DataPart):
+            part.stale = False
         anew = self._parts[key] = part.anew()
         if isinstance(part, TextPart) and isinstance(anew, TextPart):
             anew.ended = part.call not in self._open
@@ -333,8 +335,8 @@ class ChatTurn(Steps, ABC):
     def _tell_stale(self) -> None:
         stale, self._stale = self._stale, []
         for part in stale:
-            part.stale = False
-            if part.growing.due:
+            due, part.stale = part.stale and part.growing.due, False
+            if due:
                 self._tell_data(part)
 
     def _tell_data(self, part: DataPart, *, final: bool = False) -> None:
@@ -356,7 +358,7 @@ class ChatTurn(Steps, ABC):
                 if isinstance(part, TextPart):
                     self._rows[part.kind].drop(part)
                 else:
-                    part.final = True
+                    part.final, part.stale = True, False
 
     def _show_again(self, calls: Sequence[str]) -> None:
         for call in calls:
