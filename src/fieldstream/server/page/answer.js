@@ -13,6 +13,7 @@ export class AnswerView {
   #state;
   #outputs;
   #main;
+  #code;
   #note = h("p", { class: "answer-note" });
   #body = h("div", { class: "answer-body" });
   #rest = h("div");
@@ -20,11 +21,15 @@ export class AnswerView {
   #call = null;
   #result = false;
 
-  /** `outputs` are the names of the program's output fields, in their order; `main` that of its main one, or null. */
-  constructor(state, outputs, main) {
+  /**
+   * `outputs` are the names of the program's output fields, in their order; `main` that of its main one, or null; `code`
+   * those of fields that are code.
+   */
+  constructor(state, { outputs, main, code }) {
     this.#state = state;
     this.#outputs = outputs;
     this.#main = main;
+    this.#code = code;
     const copy = h("button", { type: "button", class: "quiet", onclick: () => copyText(this.#text(), copy) }, icon("copy"), "Copy answer");
     this.element.append(
       h("header", {}, h("h3", { id: "answer-title" }, "Answer"), copy),
@@ -70,7 +75,7 @@ export class AnswerView {
     const known = this.#sections.get(name);
     if (known?.field === field) return known;
     known?.element.remove();
-    return this.#place(name, field, new FieldView(field));
+    return this.#place(name, field, new FieldView(field, this.#code.has(name)));
   }
 
   #place(name, field, view) {
@@ -79,7 +84,7 @@ export class AnswerView {
     const element = h("div", { class: main ? "output main" : "output", "data-field": name }, heading, view.element);
     const section = { element, field, view };
     this.#sections.set(name, section);
-    const rank = (each) => (each === this.#main ? -1 : this.#outputs.indexOf(each));
+    const rank = (each) => (each === this.#main ? -1 : (this.#outputs.indexOf(each) + 1 || Infinity));
     const next = [...this.#sections.keys()].filter((each) => rank(each) > rank(name)).sort((a, b) => rank(a) - rank(b))[0];
     if (next === undefined) this.#body.append(element);
     else this.#sections.get(next).element.before(element);
@@ -89,7 +94,7 @@ export class AnswerView {
   /** What the program returned has the last word. */
   #returned(result) {
     const members = result !== null && typeof result === "object" && !Array.isArray(result) ? result : { "": result };
-    const own = Object.keys(members).filter((name) => !this.#outputs.length || this.#outputs.includes(name) || name === "");
+    const own = Object.keys(members).filter((name) => !this.#aside(name));
     const others = Object.keys(members).filter((name) => !own.includes(name));
     for (const name of own) {
       const section = this.#sections.get(name);
@@ -108,15 +113,22 @@ export class AnswerView {
     }
   }
 
+  /** Whether this is no answer, but how it was come by: what the predictor wrote beside it, an agent's steps. */
+  #aside(name) {
+    if (name === "" || this.#outputs.includes(name)) return false;
+    return name === "trajectory" || name === "reasoning" || name in (this.#call?.values ?? {});
+  }
+
+  /** The answer as a text, to be copied: what was returned, or else what was written so far. */
   #text() {
-    const texts = [...this.#sections].map(([name, { field, value }]) => [name, field ? valueOf(field) : value]);
-    const of = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
     const { outcome, result } = this.#state;
-    const main = this.#main ?? this.#outputs[0] ?? "";
-    if (outcome === "completed" && result !== undefined) {
-      return of(result !== null && typeof result === "object" && main in result ? result[main] : result);
-    }
-    return of(new Map(texts).get(main) ?? texts[0]?.[1] ?? "");
+    const main = this.#main ?? this.#outputs[0];
+    let value = result;
+    if (outcome !== "completed" || result === undefined) {
+      const written = [...this.#sections.values()].filter(({ field }) => field);
+      value = valueOf((this.#sections.get(main) ?? written[0]).field);
+    } else if (result !== null && typeof result === "object" && Object.hasOwn(result, main)) value = result[main];
+    return typeof value === "string" ? value : JSON.stringify(value, null, 2);
   }
 }
 

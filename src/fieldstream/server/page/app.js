@@ -13,22 +13,23 @@ import { drafts, runs, theme, token } from "./store.js";
 import { Tail } from "./tail.js";
 import { oneLine } from "./words.js";
 
-const TEXT = { type: "string" };
-
 class Page {
   #api = new Api(askToken);
   #announcer = new Announcer(document.getElementById("announcer"));
-  #tail = new Tail();
   #recent = new Recent(this.#api);
   #programs = new Map();
   #select = document.getElementById("program");
   #stage = document.getElementById("stage");
+  #tail = new Tail(this.#stage);
   #form = null;
   #view = null;
   #run = null;
   #id = null;
+  /** The events of runs that were watched, with the times at which they came. */
+  #seen = new Map();
 
   async open() {
+    history.scrollRestoration = "manual"; // Nothing is there yet when a browser would do it.
     document.getElementById("recent").append(this.#recent.element);
     document.body.append(this.#tail.button);
     document.getElementById("theme").addEventListener("click", changeTheme);
@@ -110,14 +111,15 @@ class Page {
       return offset + (performance.now() - began) / 1000;
     };
     const cancel = button("stop", "Cancel", () => this.#cancel(run, cancel, view), "danger");
-    const replay = button("replay", "Replay", () => this.#replay(program, inputs, events));
+    const replay = button("replay", "Replay", () => this.#replay(program, inputs, this.#seen.get(run.id)));
     const code = button("code", "Code", () => this.#code(program, inputs));
     replay.hidden = true;
     cancel.hidden = !live;
     const view = this.#show(program, inputs, clock, [cancel, replay, code]);
     if (live) {
       this.#tail.start();
-      if (view.element.getBoundingClientRect().top > innerHeight * 0.6) view.element.scrollIntoView();
+      // On a phone the run is below the form.
+      if (view.element.getBoundingClientRect().top > innerHeight / 3) this.#stage.scrollIntoView();
     }
     try {
       for await (const event of run) {
@@ -126,11 +128,13 @@ class Page {
       }
     } catch (error) {
       if (this.#view === view) {
-        view.trouble(`The connection to the server is lost: ${error.message}`, button("again", "Try again", () => this.#again()));
+        view.trouble(`The connection to the server is lost: ${error.message}`, button("again", "Try again", () => this.#reopen()));
         this.#announcer.say("The connection is lost");
       }
     }
     if (run.outcome) {
+      // Who comes later gets pieces joined, and knows less of their times.
+      if ((this.#seen.get(run.id)?.length ?? 0) < events.length) this.#seen.set(run.id, events);
       this.#remember({ run: run.id, outcome: run.outcome, seconds: events.at(-1)?.at ?? null });
       if (cancel === document.activeElement) view.element.focus({ preventScroll: true });
       cancel.hidden = true;
@@ -163,9 +167,7 @@ class Page {
     let view;
     const done = () => {
       replay.pause();
-      const last = this.#view.element;
       this.#reopen();
-      last.remove();
     };
     const replay = new Replay(events, {
       begin: () => {
@@ -179,17 +181,13 @@ class Page {
       moved: () => player.draw(),
     });
     const player = new Player(replay, done);
-    this.#leave({ keep: true });
+    this.#leave();
     replay.play();
     player.focus();
     this.#announcer.say("Replay started");
   }
 
   /** Follow the run again from its start. */
-  #again() {
-    this.#reopen();
-  }
-
   #reopen() {
     this.#id = null;
     this.#go();
@@ -198,7 +196,7 @@ class Page {
   #code(program, inputs) {
     const output = program.output ?? null;
     const type = output === null ? null : program.outputs?.properties?.[output];
-    showCode({ base: this.#api.base.href, program: program.name, inputs, output, text: type?.type === TEXT.type, token: token.get() });
+    showCode({ base: this.#api.base.href, program: program.name, inputs, output, text: type?.type === "string", token: token.get() });
   }
 
   #remember(run) {
@@ -215,7 +213,7 @@ class Page {
 }
 
 function button(picture, text, onclick, kind = "") {
-  return h("button", { type: "button", class: `small ${kind}`, onclick }, icon(picture), text);
+  return h("button", { type: "button", class: `small ${kind}`, onclick }, icon(picture), h("span", {}, text));
 }
 
 function trouble(text, detail, again = null) {
@@ -225,7 +223,9 @@ function trouble(text, detail, again = null) {
 /** What a run was asked, in a line. */
 function preview(program, inputs) {
   const name = program.input ?? Object.keys(inputs)[0];
-  return name === undefined || inputs[name] === undefined ? "" : oneLine(inputs[name], 90);
+  const value = inputs[name];
+  if (value === undefined) return "";
+  return oneLine(Array.isArray(value) && value.every((item) => typeof item === "string") ? value.join(", ") : value, 90);
 }
 
 function changeTheme() {

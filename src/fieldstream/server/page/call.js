@@ -8,14 +8,17 @@ import { KINDS, WHOLE, count, duration, failure, oneLine, ticking, title, tokens
 
 const SHORT = 72;
 
-/** What is in a call, or in a run, in the order in which it came; `shown` tells which fields are the answer's. */
+/** Ends that are no failures of the call. */
+const QUIET = { cancelled: ["cancelled", "warn"], abandoned: ["not waited for", "warn"] };
+
+/** What is in a call, or in a run, in the order in which it came. */
 export class EntriesView {
   element = h("ol", { class: "entries" });
   #entries;
   #views;
   #count = 0;
 
-  /** `views` has the view of each call and field that is drawn, for who is told that it changed. */
+  /** `views` has the view of each call and field that is drawn, for who is told that it changed; see `Views`. */
   constructor(entries, views) {
     this.#entries = entries;
     this.#views = views;
@@ -61,10 +64,16 @@ class CallView {
       "div",
       { class: "call-head" },
       h("span", { class: "mark", "aria-hidden": "true" }),
-      h("span", { class: "call-kind" }, KINDS[call.kind] ?? call.kind),
+      h(
+        "span",
+        { class: "call-what" },
+        h("span", { class: "call-kind" }, KINDS[call.kind] ?? call.kind),
+        " ",
+        h("span", { class: "call-name" }, label),
+        " ",
+        this.#badges,
+      ),
       " ",
-      h("span", { class: "call-name" }, label),
-      this.#badges,
       this.#time,
     );
     this.element = h("li", { class: `call ${call.kind}` }, this.#head);
@@ -74,7 +83,7 @@ class CallView {
     const call = this.#call;
     const running = call.seconds === null;
     this.element.classList.toggle("running", running);
-    this.element.classList.toggle("failed", Boolean(call.error));
+    this.element.classList.toggle("failed", Boolean(call.error) && !QUIET[call.error.kind]);
     this.element.classList.toggle("discarded", call.discarded);
     if (call.arguments && !this.#arguments) {
       this.#arguments = true;
@@ -99,6 +108,8 @@ class CallView {
 
   #end() {
     const { error, result } = this.#call;
+    // Who is cancelled has failed in nothing; the badge says it.
+    if (error && QUIET[error.kind]) return;
     if (error) this.#open().append(h("p", { class: "error-text" }, failure(error)));
     else if (result !== undefined) this.#open().append(valueRow("Result", result));
   }
@@ -125,7 +136,7 @@ class CallView {
     if (call.kind === "lm" && tokens(call.usage)) said.push([tokens(call.usage), "plain"]);
     if (call.cached) said.push(["from the cache", "plain"]);
     if (call.whole) said.push([WHOLE[call.whole] ?? call.whole, "plain"]);
-    if (call.error) said.push([{ abandoned: "abandoned", cancelled: "cancelled" }[call.error.kind] ?? "failed", "bad"]);
+    if (call.error) said.push(QUIET[call.error.kind] ?? ["failed", "bad"]);
     return said;
   }
 }
@@ -165,7 +176,7 @@ class FieldRow {
       return;
     }
     if (!this.#view) {
-      this.#view = new FieldView(this.#field);
+      this.#view = new FieldView(this.#field, this.#views.code.has(this.#field.name));
       this.#details.append(this.#view.element);
       this.#details.open = true;
     }
@@ -174,10 +185,10 @@ class FieldRow {
 }
 
 function noteRow(note) {
-  if (note.kind === "status") return h("li", { class: "note status-note" }, note.value);
+  if (note.kind === "status") return h("li", { class: "note status-note" }, h("span", {}, note.value));
   const name = note.name ? h("span", { class: "note-name" }, note.name) : null;
   const plain = typeof note.value === "string" || typeof note.value === "number";
-  return h("li", { class: "note" }, name, plain ? String(note.value) : new ValueView(note.value).element);
+  return h("li", { class: "note" }, name, plain ? h("span", {}, String(note.value)) : new ValueView(note.value).element);
 }
 
 /** A value under its name; on one line where it is short. */

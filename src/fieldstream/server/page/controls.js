@@ -32,7 +32,8 @@ class Control {
     this.input = input;
     input.id = this.id;
     if (this.options.label) input.setAttribute("aria-label", this.options.label);
-    if (this.options.needed) input.setAttribute("aria-required", "true");
+    const { needed, kind } = this.options;
+    if (needed && !["boolean", "list", "object", "history"].includes(kind)) input.setAttribute("aria-required", "true");
     input.addEventListener("input", () => this.fail(null));
     this.element = h("div", { class: "control" }, ...(around.length ? around : [input]), this.#error);
   }
@@ -198,15 +199,20 @@ class JsonControl extends Control {
       if (!this.options.schema.type && !this.options.schema.anyOf && !/^[[{"]/.test(text)) return text;
       return this.invalid(`This is not JSON: ${error.message}`);
     }
+    this.fail(null);
+    return this.fitting(value);
+  }
+
+  /** The value, if it is of the right kind. */
+  fitting(value) {
     const { type } = this.options.schema;
     if (type === "array" && !Array.isArray(value)) this.invalid("This has to be a list: [ … ]");
-    if (type === "object" && (Array.isArray(value) || value === null || typeof value !== "object")) {
-      this.invalid("This has to be an object: { … }");
-    }
-    this.fail(null);
+    if (type === "object" && !isObject(value)) this.invalid("This has to be an object: { … }");
     return value;
   }
 }
+
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
 /** Earlier turns of a conversation, of which a `dspy.History` is made: a list of the fields of each. */
 class HistoryControl extends JsonControl {
@@ -220,12 +226,13 @@ class HistoryControl extends JsonControl {
   }
 
   read() {
-    if (!this.input.value.trim()) return this.options.needed ? { messages: [] } : undefined;
-    const value = super.read();
+    if (this.input.value.trim()) return super.read();
+    return this.options.needed ? { messages: [] } : undefined;
+  }
+
+  fitting(value) {
     const messages = Array.isArray(value) ? value : value?.messages;
-    if (!Array.isArray(messages) || messages.some((each) => each === null || typeof each !== "object" || Array.isArray(each))) {
-      this.invalid("This has to be a list of objects, one for each turn.");
-    }
+    if (!Array.isArray(messages) || !messages.every(isObject)) this.invalid("This has to be a list of objects, one for each turn.");
     return { messages };
   }
 }
@@ -373,13 +380,14 @@ export function all(controls) {
 /** A control under its label, with what is said of it. */
 export function row(name, schema, item, needed, root) {
   const { schema: own, kind } = classify(schema, root);
-  const hint = schema.description ?? (own.title === "History" ? "" : own.description) ?? "";
+  const hint = schema.description ?? (kind === "history" ? "Earlier turns of the conversation." : own.description) ?? "";
   const hintId = `${item.id}-hint`;
   const grouped = kind === "list" || kind === "object";
-  const words = [title(name), needed ? h("span", { class: "need" }, "required") : h("span", { class: "need optional" }, "optional")];
+  const empty = kind === "history" || kind === "list"; // It may be left empty, and means that.
+  const words = [title(name), kind !== "boolean" && h("span", { class: "need" }, !needed ? "optional" : empty ? "" : "required")];
   const label = grouped ? h("span", { class: "label", id: `${item.id}-label` }, ...words) : h("label", { class: "label", for: item.id }, ...words);
   if (grouped) item.input.setAttribute("aria-labelledby", label.id);
-  const told = kind === "json" || kind === "history" ? [hint, "As JSON."].filter(Boolean).join(" ") : hint;
+  const told = kind === "json" || kind === "history" ? [hint.replace(/\s*\.?$/, "."), "As JSON."].filter((each) => each !== ".").join(" ") : hint;
   if (told) item.describe(hintId);
   const said = told ? h("p", { class: "hint", id: hintId }, told) : null;
   if (kind === "boolean") return h("div", { class: "form-row check" }, item.element, h("div", {}, label, said));

@@ -15,15 +15,13 @@ export class FieldView {
   #piece = 0;
   #body;
   #withdrawn = null;
+  #code;
 
-  constructor(field) {
+  /** `code`: its text is code, and no Markdown. */
+  constructor(field, code = false) {
     this.#field = field;
+    this.#code = code || (field.channel && field.name === "tool_call");
     this.#renew();
-  }
-
-  /** The field as a text, for who wants to copy it; of other values, JSON is made by who has the value. */
-  get text() {
-    return this.#body instanceof MarkdownView ? this.#body.text : null;
   }
 
   /** Draw what has changed since the last time. */
@@ -55,19 +53,15 @@ export class FieldView {
   }
 
   #set(path, value) {
-    if (this.#body instanceof MarkdownView) {
-      this.#renew(typeof value === "string" && !path.length ? "text" : "data");
-      if (this.#body instanceof MarkdownView) {
-        this.#body.append(value);
-        return;
-      }
-    }
-    this.#body.set(path, value);
+    // A text that is set takes the place of what there was.
+    const text = this.#field.kind === "text" && typeof value === "string" && !path.length;
+    if (text || !(this.#body instanceof ValueView)) this.#renew(text ? "text" : "data");
+    if (text) this.#body.append(value);
+    else this.#body.set(path, value);
   }
 
   #renew(kind = this.#field.kind) {
-    const { channel, name } = this.#field;
-    const body = channel && name === "tool_call" ? new RawView() : kind === "text" ? new MarkdownView() : new ValueView();
+    const body = kind !== "text" ? new ValueView() : this.#code ? new CodeView() : new MarkdownView();
     this.#body?.element.remove();
     this.#body = body;
     this.element.append(body.element);
@@ -81,7 +75,7 @@ export class FieldView {
       elements = [this.#body.element];
       this.#renew();
     }
-    const text = elements.map((element) => element.textContent).join(" ").replace(/\s+/g, " ").trim();
+    const text = elements.map(words).join(" · ").replace(/\s+/g, " ").trim();
     if (!text) return;
     if (this.#withdrawn?.reason === reason) {
       this.#withdrawn.add(elements);
@@ -92,8 +86,14 @@ export class FieldView {
   }
 }
 
+/** What is written in an element; of a value, its texts and scalars. */
+function words(element) {
+  const leaves = [...element.querySelectorAll(".string, .scalar")];
+  return leaves.length ? leaves.map((leaf) => leaf.textContent).join(" · ") : element.textContent;
+}
+
 /** A text as it stands. */
-class RawView {
+class CodeView {
   #text = document.createTextNode("");
   element = h("pre", {}, h("code", {}, this.#text));
 

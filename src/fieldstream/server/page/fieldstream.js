@@ -714,9 +714,11 @@ class TextReader {
 
 /** Events in, one field's value out. */
 class ValueReader {
-  #calls = null;
+  #field;
+  #calls;
 
   constructor(name) {
+    this.#field = name.slice(name.lastIndexOf("/") + 1);
     this.#calls = new FieldCalls(
       name,
       (event) => ({ id: event.call, value: undefined, changed: false, ended: false, final: undefined }),
@@ -737,6 +739,7 @@ class ValueReader {
       call.value = apply(call.value, event);
       call.changed = true;
     } else if (event.type === "call.ended") {
+      if (!event.error && call.value === undefined) call.value = own(event.fields, this.#field); // An empty text, say.
       call.final = event.error && !call.changed ? undefined : call.value;
     }
   }

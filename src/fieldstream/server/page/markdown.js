@@ -9,10 +9,6 @@ export class MarkdownView {
   #open = [];
   #pending = null;
 
-  get text() {
-    return this.#blocks.text;
-  }
-
   append(text) {
     this.#blocks.append(text);
   }

@@ -58,7 +58,7 @@ export class Replay {
   }
 
   play() {
-    if (this.at >= this.length) this.seek(0);
+    if (this.#position === 0 || this.at >= this.length) this.seek(0);
     this.playing = true;
     this.#then = performance.now();
     this.#frame = requestAnimationFrame(this.#step);

@@ -3,15 +3,17 @@
 import { AnswerView } from "./answer.js";
 import { EntriesView } from "./call.js";
 import { h } from "./dom.js";
+import { isCode } from "./schema.js";
 import { RunState } from "./state.js";
 import { ValueView } from "./value.js";
 import { OUTCOMES, RESETS, count, duration, failure, oneLine, ticking, title, tokens } from "./words.js";
 
 const TICK = 100;
 
-/** The views of calls and fields; it also knows which fields the answer shows. */
+/** The views of calls and fields; it also knows which fields the answer shows, and the names of those that are code. */
 class Views extends Map {
   answer = null;
+  code = new Set();
   answers = (field) => this.answer?.shows(field) ?? false;
 }
 
@@ -39,14 +41,16 @@ export class RunView {
    * newest in sight; `actions` are the buttons for the head.
    */
   constructor({ program, inputs, clock, announce, tail, actions }) {
-    const outputs = Object.keys(program.outputs?.properties ?? {});
+    const fields = program.outputs?.properties ?? {};
     const main = program.output ?? null;
+    const outputs = [...new Set([...(main ? [main] : []), ...Object.keys(fields)])];
     this.state = new RunState(main ? [main] : outputs);
+    this.#views.code = new Set(outputs.filter((name) => fields[name] && isCode(fields[name], program.outputs)));
     this.#clock = clock;
     this.#announce = announce;
     this.#tail = tail;
     this.#entries = new EntriesView(this.state.entries, this.#views);
-    this.#answer = this.#views.answer = new AnswerView(this.state, main && !outputs.includes(main) ? [main, ...outputs] : outputs, main);
+    this.#answer = this.#views.answer = new AnswerView(this.state, { outputs, main, code: this.#views.code });
     this.#steps.append(this.#entries.element);
     this.element.append(
       h(
@@ -125,7 +129,7 @@ export class RunView {
         h("div", { class: "failure" }, h("h3", {}, "The run failed"), h("p", { class: "error-text" }, error ? failure(error) : "It did not say why.")),
       );
     } else if (outcome === "cancelled") {
-      this.#end.append(h("p", { class: "cancelled-text" }, `Cancelled after ${duration(at)}.`, error?.message ? ` ${error.message}` : ""));
+      this.#end.append(h("p", { class: "cancelled-text" }, `Cancelled after ${duration(at)}${error && error.kind !== "cancelled" ? `: ${error.message}` : ""}.`));
     }
     const said = [["Total time", duration(at)]];
     if (firstText !== null) said.push(["First text after", duration(firstText)]);

@@ -7,18 +7,22 @@ const DEEPEST = 3;
  * text, line, integer, number, boolean, choice, date, datetime, time, list, object, history and, for all else, json.
  */
 export function classify(schema, root, depth = 0) {
-  const { schema: own, nullable } = resolved(schema, root);
-  return { kind: kindOf(own, root, depth), schema: own, nullable };
+  const { schema: own, nullable, model } = resolved(schema, root);
+  // DSPy's own; any other model may have messages, too.
+  const history = model === "History" && Object.keys(own.properties ?? {}).join() === "messages";
+  return { kind: history ? "history" : kindOf(own, root, depth), schema: own, nullable };
 }
 
-/** The schema with its references followed, and whether null is allowed beside. */
+/** The schema with its references followed, whether null is allowed beside, and the name of its model, if it has one. */
 function resolved(schema, root) {
   let own = schema;
   let nullable = false;
+  let model = null;
   for (let steps = 0; steps < 20; steps++) {
     if (own.$ref) {
       const { $ref, ...beside } = own;
       own = { ...at(root, $ref), ...beside };
+      model = $ref.split("/").at(-1);
       continue;
     }
     const arms = own.anyOf ?? own.oneOf;
@@ -28,7 +32,7 @@ function resolved(schema, root) {
     const { anyOf, oneOf, ...beside } = own;
     own = { ...real[0], ...beside };
   }
-  return { schema: own, nullable };
+  return { schema: own, nullable, model };
 }
 
 const at = (root, ref) =>
@@ -52,11 +56,16 @@ function kindOf(schema, root, depth) {
     case "array":
       return schema.items && depth < DEEPEST && classify(schema.items, root, depth + 1).kind !== "json" ? "list" : "json";
     case "object":
-      if (schema.title === "History" && schema.properties?.messages) return "history";
       return schema.properties && Object.keys(schema.properties).length && depth < DEEPEST ? "object" : "json";
     default:
       return "json";
   }
+}
+
+/** Whether it is a `dspy.Code`, whose text is shown as code. */
+export function isCode(schema, root) {
+  const { properties = {} } = resolved(schema, root).schema;
+  return Object.keys(properties).join() === "code";
 }
 
 /** What a value of this schema may look like, as an example. */

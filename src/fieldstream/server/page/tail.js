@@ -1,16 +1,21 @@
-/** Keeps the newest in sight while the reader is at the bottom of the page, and leaves them alone elsewhere. */
+/** Keeps the newest in sight while the reader is at the end of what is written, and leaves them alone elsewhere. */
 
 import { h, icon } from "./dom.js";
 
+/** How far, in pixels, the end may be below the window's and is at hand still; and how far above it is kept. */
 const NEAR = 48;
+const MARGIN = 24;
 
 export class Tail {
   /** Goes to the newest; to be seen while it is out of sight. */
   button = h("button", { type: "button", class: "to-newest", hidden: true, onclick: () => this.start() }, icon("down"), "Newest");
+  #written;
   #following = false;
   #active = false;
 
-  constructor() {
+  /** `written` is the element that grows. */
+  constructor(written) {
+    this.#written = written;
     addEventListener("scroll", () => this.#scrolled(), { passive: true });
     // Who turns the wheel up means it, also where the page grows faster.
     addEventListener("wheel", (event) => event.deltaY < 0 && this.#leave(), { passive: true });
@@ -33,18 +38,25 @@ export class Tail {
   /** After something was drawn. */
   follow() {
     if (!this.#active) return;
-    if (this.#following) scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
-    this.button.hidden = this.#following;
+    const below = this.#below();
+    if (this.#following && below > 0) scrollBy({ top: below, behavior: "instant" });
+    this.button.hidden = this.#following || below <= 0;
+  }
+
+  /** How far the end is below the window's, in pixels. */
+  #below() {
+    const last = this.#written.lastElementChild ?? this.#written;
+    return last.getBoundingClientRect().bottom + MARGIN - innerHeight;
   }
 
   #scrolled() {
-    if (this.#active) this.#following = innerHeight + scrollY >= document.documentElement.scrollHeight - NEAR;
-    this.button.hidden = !this.#active || this.#following;
+    if (!this.#active) return;
+    this.#following = this.#below() <= NEAR;
+    this.button.hidden = this.#following;
   }
 
   #leave() {
-    if (document.documentElement.scrollHeight > innerHeight) this.#following = false;
-    this.button.hidden = !this.#active || this.#following;
+    if (this.#active && scrollY > 0) this.#following = false;
   }
 }
 
