@@ -26,8 +26,8 @@ _GRACE = 0.05
 _HEAD_START = 0.05
 """How long, in seconds, a program waits for a thread to say what it reads: a wrong name stops it before it starts."""
 
-_CANCELLED = Failure(kind="cancelled", message="the run was cancelled")
-_ENOUGH = Failure(kind="stopped", message="the run ended early: the field that it was to go on until is whole")
+CANCELLED = Failure(kind="cancelled", message="the run was cancelled")
+ENOUGH = Failure(kind="stopped", message="the run ended early: the field that it was to go on until is whole")
 
 
 class Launch:
@@ -250,8 +250,8 @@ class Execution:
         answer = self.answers[call.id]
         prediction = answer.so_far(values)
         answer.prediction = prediction
-        self._tap.recorder.close(call, unfinished=_ENOUGH, fields=values)
-        self._end("completed", prediction, unfinished=_ENOUGH)
+        self._tap.recorder.close(call, unfinished=ENOUGH, fields=values)
+        self._end("completed", prediction, unfinished=ENOUGH)
         self._interrupt()
 
     def _interrupt(self) -> None:
@@ -287,7 +287,7 @@ class Execution:
             elif outcome == "failed" and error is not None:
                 members["error"] = tap.failure(error)
             else:
-                members["error"] = reason or _CANCELLED
+                members["error"] = reason or CANCELLED
             self._tap.recorder.end(outcome, unfinished=unfinished, **members)
         finally:
             self._ended.set()

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -14,7 +15,8 @@ class TransformedCursor(Cursor):
     """A place in what transforms make of a log.
 
     Its ``seq`` counts their events. It reads the log from the beginning, whatever it is to give, and hears of the run's
-    end, too, when the transforms let it pass. ``stop`` is called when one of them stops the run.
+    end, too, when the transforms let it pass. ``stop`` is called when one of them stops the run. Without being
+    ``paced``, nothing waits for its time.
     """
 
     def __init__(
@@ -25,6 +27,7 @@ class TransformedCursor(Cursor):
         after: int = -1,
         *,
         merge: bool = False,
+        paced: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(log, after)
@@ -32,6 +35,7 @@ class TransformedCursor(Cursor):
         self._source = Cursor(log)
         self._pipeline = Pipeline(transforms)
         self._first = after + 1
+        self._at_any_time = self._first if paced else sys.maxsize
         self._merged = merge
         self._stop = stop
         self._clock = clock
@@ -61,7 +65,7 @@ class TransformedCursor(Cursor):
                     break
             if pipeline.stopped is not None:
                 self._stop(pipeline.stopped)
-        return [event for event in pipeline.advance(now, self._first) if event.seq >= self._first]
+        return [event for event in pipeline.advance(now, self._at_any_time) if event.seq >= self._first]
 
     async def next(self, timeout: float | None = None) -> list[Event]:
         if self._at_once:

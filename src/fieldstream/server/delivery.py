@@ -43,7 +43,6 @@ class Following(Response):
         del self.headers["content-length"]
         self._run = run
         self._encoder = encoder
-        self._metrics = run.metrics
         self._cursor = run.cursor(after)
         self._head = encoder.feed(before) if before else b""
         self._cancel_on_leave = cancel_on_leave
@@ -52,15 +51,17 @@ class Following(Response):
         self._done = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._metrics.readers.inc()
         try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(_until_left, receive, group.cancel_scope)
-                await self._deliver(send)
-                self._done = True
-                group.cancel_scope.cancel()
+            with self._run.audience.reader():
+                async with anyio.create_task_group() as group:
+                    group.start_soon(_until_left, receive, group.cancel_scope)
+                    try:
+                        await self._deliver(send)
+                        self._done = True
+                    except OSError:  # ASGI lets a server tell by it that the reader is gone.
+                        pass
+                    group.cancel_scope.cancel()
         finally:
-            self._metrics.readers.dec()
             if self._cancel_on_leave and not self._done:
                 self._run.cancel()
 
@@ -69,6 +70,7 @@ class Following(Response):
         await send({"type": "http.response.body", "body": self._head, "more_body": True})
         ended = False
         next_at = 0.0
+        began = self._run.age
         while not ended:
             if (early := next_at - time.monotonic()) > 0:
                 await asyncio.sleep(early)
@@ -78,7 +80,8 @@ class Following(Response):
             if events:
                 ended = type(events[-1]) is RunEnded
                 body = self._encoder.feed(events)
-                self._metrics.lag.observe(max(self._run.age - events[0].at, 0.0))
+                if events[0].at >= began:  # What was there before its reader came is not late.
+                    self._run.metrics.lag.observe(self._run.age - events[0].at)
             if body:
                 await send({"type": "http.response.body", "body": body, "more_body": True})
                 next_at = time.monotonic() + self._interval

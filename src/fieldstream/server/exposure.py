@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from fieldstream._run import CANCELLED, ENOUGH
 from fieldstream.events import (
     UNSET,
     CallEnded,
@@ -21,13 +22,13 @@ from fieldstream.events import (
     RunStarted,
 )
 from fieldstream.server.sink import PassingSink
-from fieldstream.tap import Sink
+from fieldstream.tap import ABANDONED, Sink
 from fieldstream.wire.view import FieldPath
 
 _logger = logging.getLogger("fieldstream.server")
 
-_OURS = {"abandoned", "cancelled", "stopped", "shutdown", "timeout", "idle"}
-"""Kinds of failures that are not the program's: what they say is for everyone."""
+_OURS = frozenset({ABANDONED, CANCELLED, ENOUGH})
+"""Failures that are not the program's: what they say is for everyone."""
 
 _HIDDEN = -1
 """The handle of a text that nobody may see."""
@@ -40,8 +41,9 @@ class Expose:
 
     ``fields`` names output fields, as ``run.text`` does; a name without a predictor means that field of each predictor
     that has it. ``None`` stands for the program's own output fields: those of the signature that it answers for, or of
-    its last predictor, and what it returns; without the reasoning that ``dspy.ChainOfThought`` adds. Tools' arguments
-    and results, reasoning, and the texts of LM calls that no field shows are shown only where that is said.
+    its last predictor, and of what it returns all that is not another field's; without the reasoning that
+    ``dspy.ChainOfThought`` adds, and without what DSPy's agents tell of their steps. Tools' arguments and results,
+    reasoning, and the texts of LM calls that no field shows are shown only where that is said.
     """
 
     fields: Iterable[str] | None = None
@@ -68,6 +70,11 @@ class Visible:
     results: frozenset[str] | None = None
     """The members of the program's result; none: all but the hidden ones, and also a result that has no members."""
 
+    @property
+    def own(self) -> frozenset[str]:
+        """The names of the fields that may be seen."""
+        return frozenset(path.field for path in self.fields)
+
     def field(self, predictor: str, field: str) -> bool:
         """Whether this field may be seen."""
         if self.expose.every_field:
@@ -78,13 +85,23 @@ class Visible:
         """What may be seen of the program's result."""
         if self.expose.every_field or result is UNSET:
             return result
+        if self.results is None:
+            return self._without_hidden(result, self.own)
         if not isinstance(result, Mapping):
-            return result if self.results is None else UNSET
+            return UNSET
         members = cast("Mapping[str, Any]", result)
+        return {name: value for name, value in members.items() if name in self.results}
+
+    def _without_hidden(self, result: Any, own: frozenset[str]) -> Any:
+        """A result, and the predictions in it, without what is hidden. What is in its own fields is data."""
+        if isinstance(result, list):
+            return [self._without_hidden(each, own) for each in cast("list[Any]", result)]
+        if not isinstance(result, Mapping):
+            return result
         return {
-            name: value
-            for name, value in members.items()
-            if (name not in self.hidden_results if self.results is None else name in self.results)
+            name: value if name in own else self._without_hidden(value, own)
+            for name, value in cast("Mapping[str, Any]", result).items()
+            if name not in self.hidden_results
         }
 
 
@@ -96,21 +113,25 @@ class Mask:
         """The run's id, for the log."""
         self._debug = debug
         self._ids: dict[Failure, str] = {}
+        self._open: set[Failure] = set(_OURS)
+
+    def let_pass(self, failure: Failure) -> None:
+        """This is none of the program's, but the server's own."""
+        self._open.add(failure)
 
     def __call__(self, failure: Failure | None) -> Failure | None:
         """The failure as clients may see it."""
-        if failure is None or self._debug or failure.kind in _OURS:
+        if failure is None or self._debug or failure in self._open:
             return failure
         if failure not in self._ids:
-            self._ids[failure] = secrets.token_hex(6)
+            error_id = self._ids[failure] = secrets.token_hex(6)
+            # In the words, too: a logger that shows no more must lead to it all the same.
             _logger.warning(
-                "a call failed",
-                extra={
-                    "run": self.run,
-                    "error_id": self._ids[failure],
-                    "error_kind": failure.kind,
-                    "error": failure.message,
-                },
+                "error id %s: %s: %s",
+                error_id,
+                failure.kind,
+                failure.message,
+                extra={"run": self.run, "error_id": error_id, "error_kind": failure.kind},
             )
         return Failure(kind="error", message=f"the program failed; the server's log has error id {self._ids[failure]}")
 
@@ -179,4 +200,10 @@ class ExposedSink(PassingSink):
 
     def _sees_lm(self, members: Mapping[str, Any]) -> bool:
         expose = self._visible.expose
-        return expose.reasoning if members.get("channel") == "reasoning" else expose.lm_text
+        match members.get("channel"):
+            case "reasoning":
+                return expose.reasoning
+            case "tool_call":
+                return expose.lm_text and expose.tool_arguments
+            case _:
+                return expose.lm_text

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -82,10 +83,10 @@ class Places:
             async with asyncio.timeout(self._limits.max_queue_seconds):
                 await waiting.turn
         except BaseException as error:
-            if waiting.turn.done() and not waiting.turn.cancelled():
-                self.give_back(client)  # It was given just as nobody wanted it any more.
-            else:
+            if waiting in self._queue:
                 self._queue.remove(waiting)
+            elif waiting.turn.exception() is None:
+                self.give_back(client)  # It was given just as nobody wanted it any more.
             if isinstance(error, TimeoutError):
                 raise self._full(client) from None
             raise
@@ -96,12 +97,17 @@ class Places:
         if not self._taken[client]:
             del self._taken[client]
         for waiting in tuple(self._queue):
-            if waiting.turn.done():
-                continue
-            if self._is_free(waiting.client):
+            if not waiting.turn.done() and self._is_free(waiting.client):
                 self._taken[waiting.client] += 1
                 self._queue.remove(waiting)
                 waiting.turn.set_result(None)
+
+    def send_away(self, why: Callable[[], ApiError]) -> None:
+        """Nobody who waits gets a place any more."""
+        for waiting in tuple(self._queue):
+            if not waiting.turn.done():
+                self._queue.remove(waiting)
+                waiting.turn.set_exception(why())
 
     def _is_free(self, client: str) -> bool:
         most = self._limits.max_runs_per_client

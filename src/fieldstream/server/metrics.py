@@ -26,9 +26,9 @@ class Metrics:
         self.queued = Gauge("runs_queued", "Runs that wait for their turn.", **of)
         self._seconds = Histogram("run_seconds", "How long runs took.", ["program"], buckets=_SECONDS, **of)
         self.first_text = Histogram(
-            "first_text_seconds", "From a run's start to the first text of a field.", buckets=_SECONDS, **of
+            "first_text_seconds", "From a run's start to the first text that it showed.", buckets=_SECONDS, **of
         )
-        self.chunks = Counter("chunks", "Pieces of text that LMs wrote.", **of)
+        self.chunks = Counter("chunks", "Pieces of text that runs showed.", **of)
         self.resets = Counter("resets", "How often something shown was withdrawn.", ["reason"], **of)
         self.readers = Gauge("readers", "Connections that follow a run.", **of)
         self.lag = Histogram(
@@ -50,13 +50,29 @@ class Metrics:
         return generate_latest(self.registry)
 
 
+class HeardSink(PassingSink):
+    """Knows when a run last said something, also what is not shown, and passes it on."""
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__(sink)
+        self.heard = time.monotonic()
+        """When that was."""
+
+    def record(self, kind: Callable[..., Event], /, **members: Any) -> None:
+        self.heard = time.monotonic()
+        super().record(kind, **members)
+
+    def append(self, text: int, *pieces: str) -> None:
+        self.heard = time.monotonic()
+        super().append(text, *pieces)
+
+
 class MeasuredSink(PassingSink):
-    """Counts what a run says, and passes it on. Texts that are not shown count only as signs of life."""
+    """Counts what a run shows, and passes it on."""
 
     def __init__(self, sink: Sink, metrics: Metrics) -> None:
         super().__init__(sink)
-        self.heard = self._began = time.monotonic()
-        """When something was said last."""
+        self._began = time.monotonic()
         self._metrics = metrics
         self._written = 0
         self._counted = 0
@@ -64,15 +80,12 @@ class MeasuredSink(PassingSink):
     def record(self, kind: Callable[..., Event], /, **members: Any) -> None:
         if kind is FieldReset:
             self._metrics.resets.labels(members["reason"]).inc()
-        self.heard = time.monotonic()
         super().record(kind, **members)
 
     def append(self, text: int, *pieces: str) -> None:
-        self.heard = time.monotonic()
-        if text >= 0:
-            if not self._written:
-                self._metrics.first_text.observe(self.heard - self._began)
-            self._written += len(pieces)
+        if not self._written:
+            self._metrics.first_text.observe(time.monotonic() - self._began)
+        self._written += len(pieces)
         super().append(text, *pieces)
 
     def flush(self) -> None:

@@ -17,6 +17,15 @@ from fieldstream.server.exposure import Expose, Visible
 from fieldstream.server.schemas import ProgramModel, inputs_title, model_of, outputs_title
 from fieldstream.wire.view import ChatView, FieldPath
 
+_TRACES: Mapping[str, tuple[str, ...]] = {
+    "Avatar": ("actions",),
+    "CodeAct": ("trajectory",),
+    "RLM": ("final_reasoning", "trajectory"),
+    "ReAct": ("trajectory",),
+    "ReActV2": ("history",),
+}
+"""What DSPy's agents return of their steps: thoughts, and tools with their arguments and results."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -148,15 +157,23 @@ class _Outputs:
         return [path for path in paths if path.predictor == last]
 
     def visible(self, expose: Expose) -> Visible:
-        hidden = frozenset(path.field for path in self.reasoning) - {path.field for path in self._own}
         reasoning = self.reasoning if expose.reasoning else frozenset[FieldPath]()
-        if expose.reasoning:
-            hidden = frozenset[str]()
         if expose.fields is None:
-            return Visible(expose=expose, fields=frozenset(self._own) | reasoning, hidden_results=hidden)
+            fields = frozenset(self._own) | reasoning
+            seen = {path.field for path in fields}
+            hidden = frozenset(path.field for path in self._types) | self._traces()
+            return Visible(expose=expose, fields=fields, hidden_results=hidden - seen)
         named = frozenset(path for name in expose.fields for path in self._named(name))
         results = frozenset(path.field for path in named | reasoning)
         return Visible(expose=expose, fields=named | reasoning, results=results)
+
+    def _traces(self) -> frozenset[str]:
+        """What the agents in the program return of their steps, beside their fields."""
+        if not isinstance(self._program, dspy.Module):
+            return frozenset()
+        program: Any = self._program
+        kinds = {kind.__name__ for _, module in program.named_sub_modules() for kind in type(module).__mro__}
+        return frozenset(name for kind in kinds for name in _TRACES.get(kind, ()))
 
     def _named(self, name: str) -> list[FieldPath]:
         predictor, slash, field = name.rpartition("/")

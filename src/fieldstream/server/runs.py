@@ -13,17 +13,22 @@ from fieldstream._stream import Run
 from fieldstream.events import UNSET, Failure, Outcome
 from fieldstream.log import Cursor, MemoryLog
 from fieldstream.readers.state import RunState
+from fieldstream.readers.transformed import TransformedCursor
+from fieldstream.server.audience import Audience
 from fieldstream.server.auth import Client
 from fieldstream.server.errors import ApiError
 from fieldstream.server.exposure import ExposedSink, Mask
 from fieldstream.server.limits import Limits, Places
-from fieldstream.server.metrics import MeasuredSink, Metrics
+from fieldstream.server.metrics import HeardSink, MeasuredSink, Metrics
 from fieldstream.server.mount import Mount
 from fieldstream.wire.json import encode
 
 _logger = logging.getLogger("fieldstream.server")
 
 _SHUTDOWN = Failure(kind="shutdown", message="the server is shutting down")
+
+_LAST_WORDS = 2.0
+"""How long, in seconds, readers of runs that have ended have to read to the end when the server ends."""
 
 
 class ServedRun:
@@ -36,6 +41,7 @@ class ServedRun:
         client: Client,
         limits: Limits,
         metrics: Metrics,
+        audience: Audience,
         *,
         debug: bool,
     ) -> None:
@@ -43,20 +49,21 @@ class ServedRun:
         self.client = client
         self.limits = limits
         self.metrics = metrics
+        self.audience = audience
         self.inputs = tap.to_json(dict(inputs))
         self.started_at = time.time()
         """When, in seconds since the Unix epoch."""
         self.log = MemoryLog()
         self.size = 0
-        """How large its events are in all, in bytes of JSON; 0 while it goes on."""
-        mask = Mask(debug=debug)
-        exposed = ExposedSink(self.log, mount.name, mount.visible, mask)
-        self._measured = MeasuredSink(exposed, metrics)
-        self.execution: Execution = mount.watch.execution(mount.watch.launch(**inputs), self.log, self._measured)
-        self.id = mask.run = self.execution.id
+        """How large its inputs and events are in all, in bytes of JSON; 0 while it goes on."""
+        self._mask = Mask(debug=debug)
+        exposed = ExposedSink(MeasuredSink(self.log, metrics), mount.name, mount.visible, self._mask)
+        self._heard = HeardSink(exposed)
+        self.execution: Execution = mount.watch.execution(mount.watch.launch(**inputs), self.log, self._heard)
+        self.id = self._mask.run = self.execution.id
         self._run = Run(self.execution, self.log, mount.watch.transforms)
         self._state = RunState()
-        self._state_cursor = self.cursor()
+        self._state_cursor = self._unpaced_cursor()
 
     @property
     def outcome(self) -> Outcome | None:
@@ -66,7 +73,7 @@ class ServedRun:
     @property
     def heard_at(self) -> float:
         """When it last said something, on the monotonic clock, whether or not clients may see it."""
-        return self._measured.heard
+        return self._heard.heard
 
     @property
     def age(self) -> float:
@@ -77,6 +84,12 @@ class ServedRun:
         """A reader's place in what clients may see of it. With ``merge`` deltas of one text that wait come as one."""
         return self._run.cursor(after, merge=merge)
 
+    def _unpaced_cursor(self) -> Cursor:
+        """One that is nobody's, but is not behind any reader's either."""
+        if not (transforms := self.mount.watch.transforms):
+            return self.cursor()
+        return TransformedCursor(self.log, transforms, self.execution.cancel, merge=True, paced=False)
+
     def state(self) -> RunState:
         """Its state now. It is live: look at it, or encode it, before it is asked for again."""
         while events := self._state_cursor.take():
@@ -84,7 +97,9 @@ class ServedRun:
         return self._state
 
     def cancel(self, reason: Failure | None = None) -> None:
-        """End it now."""
+        """End it now. Clients are told the reason."""
+        if reason is not None:
+            self._mask.let_pass(reason)
         self.execution.cancel(reason)
 
     async def wait(self) -> None:
@@ -124,6 +139,7 @@ class Runs:
     def __init__(self, limits: Limits, metrics: Metrics, *, debug: bool = False) -> None:
         self.limits = limits
         self.places = Places(limits)
+        self.audience = Audience(metrics)
         self.draining = False
         self._metrics = metrics
         self._debug = debug
@@ -138,7 +154,7 @@ class Runs:
         await self.places.take(client.id)
         try:
             self._refuse_when_draining()
-            run = ServedRun(mount, inputs, client, self.limits, self._metrics, debug=self._debug)
+            run = ServedRun(mount, inputs, client, self.limits, self._metrics, self.audience, debug=self._debug)
             run.execution.start_in_loop()
         except BaseException:
             self.places.give_back(client.id)
@@ -169,8 +185,12 @@ class Runs:
         return sorted((run for run in runs if run.client == client), key=lambda run: -run.started_at)
 
     async def drain(self, seconds: float) -> None:
-        """Take no new runs, and wait so long for those that go on. What is left then is cancelled."""
+        """Take no new runs, and wait so long for those that go on. What is left then is cancelled.
+
+        Who follows a run still gets all of it, up to its closing event.
+        """
         self.draining = True
+        self.places.send_away(_draining)
         keepers = tuple(self._keepers)
         if keepers:
             await asyncio.wait(keepers, timeout=seconds)
@@ -178,15 +198,11 @@ class Runs:
             run.cancel(_SHUTDOWN)
         if self._keepers:
             await asyncio.wait(tuple(self._keepers))
+        await self.audience.gone(_LAST_WORDS)
 
     def _refuse_when_draining(self) -> None:
         if self.draining:
-            raise ApiError(
-                503,
-                "shutting_down",
-                "the server is shutting down and takes no new runs; try again in a moment",
-                headers={"Retry-After": "5"},
-            )
+            raise _draining()
 
     # Keeping one
 
@@ -203,7 +219,7 @@ class Runs:
         self.places.give_back(run.client.id)
         del self._open[run.id]
         self._finished[run.id] = run
-        run.size = sum(len(encode(event)) for event in run.log.read(limit=1 << 62, merge=True))
+        run.size = len(encode(run.inputs)) + sum(len(encode(each)) for each in run.log.read(limit=1 << 62, merge=True))
         self._kept += run.size
         while self._kept > self.limits.keep_bytes and self._finished:
             self._forget(next(iter(self._finished)))
@@ -253,6 +269,11 @@ class _Timers:
         for timer in (self._late, self._idle):
             if timer is not None:
                 timer.cancel()
+
+
+def _draining() -> ApiError:
+    what = "the server is shutting down and takes no new runs; try again in a moment"
+    return ApiError(503, "shutting_down", what, headers={"Retry-After": "5"})
 
 
 def _members(struct: Any) -> dict[str, Any]:

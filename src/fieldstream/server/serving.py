@@ -5,6 +5,7 @@ import contextlib
 import ipaddress
 import signal
 import socket
+import threading
 from collections.abc import Callable, Generator, Mapping
 from types import FrameType
 from typing import Literal, Unpack
@@ -44,7 +45,7 @@ class Server:
             self.app,
             log_config=log_config(log),
             server_header=False,
-            timeout_graceful_shutdown=int(self.host.limits.shutdown_seconds) + 5,
+            timeout_graceful_shutdown=5,
         )
         listening = socket.create_server((address, port), family=family, backlog=2048)
         with contextlib.closing(listening), contextlib.suppress(KeyboardInterrupt):
@@ -52,7 +53,11 @@ class Server:
 
 
 class _Process(uvicorn.Server):
-    """Tells its host at once that it is to end, so that runs end, and with them the connections that it waits for."""
+    """When it is to end, its host ends the runs first: until then it listens and says that it takes no new ones.
+
+    Uvicorn, which would close WebSockets at once, has only connections left that wait for nothing. A second signal
+    ends the waiting.
+    """
 
     def __init__(self, config: uvicorn.Config, host: Host, ready: Callable[[str], None]) -> None:
         super().__init__(config)
@@ -71,6 +76,9 @@ class _Process(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
         """Uvicorn's own raises them again in the end: a server that ended well would look like one that was killed."""
+        if threading.current_thread() is not threading.main_thread():  # Python lets no other thread listen for them.
+            yield
+            return
         before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
@@ -79,14 +87,16 @@ class _Process(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._drain)
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        if self.force_exit and self._loop is not None and self._draining is not None:
+            self._loop.call_soon_threadsafe(self._draining.cancel)
 
-    def _drain(self) -> None:
-        if self._draining is None:
-            drain = self._host.runs.drain(self._host.limits.shutdown_seconds)
-            self._draining = asyncio.get_running_loop().create_task(drain)
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if not self.force_exit:
+            self._draining = asyncio.create_task(self._host.runs.drain(self._host.limits.shutdown_seconds))
+            await asyncio.wait([self._draining])
+        await super().shutdown(sockets)
 
 
 def _is_loopback(address: str) -> bool:

@@ -1,5 +1,6 @@
 """The programs: which there are, and starting a run of one."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -57,7 +58,12 @@ def _add_start(router: APIRouter, host: Host, mount: Mount) -> None:
             headers = {"Location": place, "Preference-Applied": "respond-async"}
             return state_answer(run, status=202, headers=headers)
         if form == "json":
-            await run.wait()
+            try:
+                await run.wait()
+            except asyncio.CancelledError:  # The client has gone away.
+                if cancel_on_disconnect:
+                    run.cancel()
+                raise
             return state_answer(run, headers={"Content-Location": place})
         return Following(
             run, encoder_of(form), cancel_on_leave=cancel_on_disconnect, headers={"Content-Location": place}

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 import pydantic
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from fastapi.websockets import WebSocketState
 
 from fieldstream.events import Event, RunEnded
 from fieldstream.server.auth import Client
@@ -17,7 +18,6 @@ from fieldstream.server.runs import ServedRun
 from fieldstream.wire.json import encode
 
 _PROTOCOL = "fieldstream"
-_REFUSED = 1008  # "policy violation", RFC 6455
 
 
 class Start(msgspec.Struct, tag="start", kw_only=True):
@@ -62,6 +62,7 @@ def add_websocket(router: APIRouter, host: Host) -> None:
             _check_origin(socket, host)
             client = host.client(socket)
         except ApiError as error:
+            host.refused(error)
             await socket.send_denial_response(error.response())
             return
         offered: list[str] = socket.scope.get("subprotocols", [])
@@ -90,6 +91,7 @@ class _Connection:
         self._host = host
         self._client = client
         self._following: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._cancelled_with_it: set[ServedRun] = set()
         # Frames are whole, and a connection is written to by one at a time.
         self._lock = asyncio.Lock()
@@ -101,11 +103,11 @@ class _Connection:
         except WebSocketDisconnect:
             pass
         finally:
-            for task in self._following.values():
+            for task in self._tasks:
                 task.cancel()
             for run in self._cancelled_with_it:
                 run.cancel()
-            await asyncio.gather(*self._following.values(), return_exceptions=True)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _take(self, message: Mapping[str, Any]) -> None:
         if message["type"] == "websocket.disconnect":
@@ -129,16 +131,23 @@ class _Connection:
                     return
                 # A run may have to wait for its turn: the connection does not.
                 task = asyncio.create_task(self._answer(request))
+                self._tasks.add(task)
                 self._following[request.id] = task
-                task.add_done_callback(lambda _: self._following.pop(request.id, None))
+                task.add_done_callback(lambda done: self._done(request.id, done))
             case Stop():
-                if (task := self._following.get(request.id)) is not None:
+                # Nothing more is said of it, and its id is free.
+                if (task := self._following.pop(request.id, None)) is not None:
                     task.cancel()
             case Cancel():
                 try:
                     self._host.runs.get(request.run).cancel()
                 except ApiError as error:
                     await self._refuse("", error)
+
+    def _done(self, id: str, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._following.get(id) is task:
+            del self._following[id]
 
     async def _answer(self, request: Start | Follow) -> None:
         try:
@@ -148,11 +157,14 @@ class _Connection:
             run = self._host.runs.get(request.run)
             state = run.state()
             if request.snapshot or not -1 <= request.after <= state.seq:
-                await self._follow(request.id, run, state.seq, first=encode(state.snapshot()))
+                snapshot = state.snapshot()
+                await self._follow(request.id, run, snapshot.seq, first=encode(snapshot))
             else:
                 await self._follow(request.id, run, request.after, first=None)
         except ApiError as error:
             await self._refuse(request.id, error)
+        except WebSocketDisconnect:
+            pass  # Whoever receives hears of it, too.
 
     async def _start(self, request: Start) -> ServedRun:
         mount = self._host.mount(request.program)
@@ -170,25 +182,27 @@ class _Connection:
         if first is not None:
             await self._send(_event(id, first))
         cursor = run.cursor(after)
-        metrics = self._host.metrics
-        metrics.readers.inc()
-        try:
+        began = run.age
+        with run.audience.reader():
             while events := await cursor.next():
-                metrics.lag.observe(max(run.age - events[0].at, 0.0))
+                if events[0].at >= began:  # What was there before its reader came is not late.
+                    run.metrics.lag.observe(run.age - events[0].at)
                 await self._send(*[_event(id, encode(event)) for event in events])
                 if _is_end(events):
                     break
                 await asyncio.sleep(self._host.limits.write_interval)
-        finally:
-            metrics.readers.dec()
-        await self._send(encode({"type": "end", "id": id}))
+            self._cancelled_with_it.discard(run)
+            await self._send(encode({"type": "end", "id": id}))
 
     async def _refuse(self, id: str, error: ApiError) -> None:
+        self._host.refused(error)
         await self._send(encode({"type": "error", "id": id, **error.body()}))
 
     async def _send(self, *frames: bytes) -> None:
         async with self._lock:
             for frame in frames:
+                if self._socket.application_state is WebSocketState.DISCONNECTED:
+                    raise WebSocketDisconnect
                 await self._socket.send_text(frame.decode())
 
 
