@@ -235,3 +235,4 @@ def test_what_is_received_in_the_end_is_what_was_returned(run: tuple[list[Event]
     assert "".join(each[1] for each in kept if each[0] == "text") == answer
     assert [each[1] for each in kept if each[0] == "reasoning"] in (["Hm"], ["Oh"])
     assert [each[2] for each in kept if each[0] == "data-n"] == [n]
+    assert kept[0][0] == "reasoning", "as it was told before"

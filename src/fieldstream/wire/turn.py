@@ -71,7 +71,7 @@ class ChatTurn(Steps, ABC):
         # What each call writes. It is kept for the whole run: an attempt may be chosen after others were shown.
         self._written: dict[str, list[_Key]] = {}
         self._attempts = Attempts()
-        self._rows = {kind: Row(self._tell, self._close) for kind in ("text", "reasoning")}
+        self._rows = {kind: Row(self._tell, self._close) for kind in ("reasoning", "text")}
         # What is told before anything else, and what is told when all events that came at once are read.
         self._withdrawn: list[Part] = []
         self._reason: ResetReason = "repair"
@@ -371,7 +371,7 @@ class ChatTurn(Steps, ABC):
                     self._parts[key] = again = part.anew(part.text)
                     again.ended = True
                     self._rows[again.kind].add(again)
-        self._advance()
+                    self._rows[again.kind].advance()
 
     def _forget(self, part: TextPart | DataPart, reason: ResetReason) -> None:
         """It was shown, and is withdrawn; which is told before anything else is."""
