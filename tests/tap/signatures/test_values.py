@@ -94,6 +94,7 @@ class Shelf(BaseModel):
         ({"\ud83d": [1, {"b": 2}]}, {"\ud83d": [1, {"b": 2}]}),
         ([{"\ud83d": 1}, 2], [{"\ud83d": 1}, 2]),
         (Shelf(name="a", books={"b": {"\ud83d": 1}}), {"name": "a", "books": {"b": {"\ud83d": 1}}}),
+        (dspy.Prediction(sky={"\ud800": 1}), {"sky": {"\ud800": 1}}),
     ],
 )
 def test_half_a_surrogate_pair_as_a_key_costs_nothing_else(value: Any, json: Any) -> None:

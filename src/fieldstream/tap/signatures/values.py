@@ -30,6 +30,8 @@ def _by_parts(value: Any) -> Any:
     try:
         if isinstance(value, BaseModel):
             return {name: to_json(member) for name, member in value}
+        if isinstance(value, dspy.Example):
+            return {name: to_json(member) for name, member in cast("Any", value).items()}
         if isinstance(value, Mapping):
             return {str(key): to_json(member) for key, member in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
