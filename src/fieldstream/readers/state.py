@@ -28,9 +28,9 @@ from fieldstream.fields import Draft
 class _Field:
     __slots__ = ("draft", "ended", "kind")
 
-    def __init__(self, kind: FieldKind, value: Any = UNSET) -> None:
+    def __init__(self, kind: FieldKind) -> None:
         self.kind: FieldKind = kind
-        self.draft = Draft(value)
+        self.draft = Draft()
         self.ended = False
 
 
@@ -117,8 +117,10 @@ class RunState:
         self._ended = {call.call: call for call in snapshot.ended}
         self._fields = {}
         for each in snapshot.fields:
-            field = self._fields[each.call, each.field, each.candidate] = _Field(each.kind, each.value)
+            field = self._fields[each.call, each.field, each.candidate] = _Field(each.kind)
             field.ended = each.ended
+            if each.value is not UNSET:
+                field.draft.assign((), each.value)  # A copy: the snapshot's is to stay as it is.
 
     def snapshot(self) -> RunSnapshot:
         """What stands in the place of the events so far, but for the closing one, which is never left out.
