@@ -1,6 +1,8 @@
 """AG-UI: what a run says, in the protocol's events. That its client takes them so is tested with the client itself."""
 
 import json
+import subprocess
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import pytest
@@ -10,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
-from fieldstream.events import UNSET, CallEnded, Custom, Event, Failure, Status
+from fieldstream.events import UNSET, CallEnded, Custom, Event, Failure, RunEnded, Status
 from fieldstream.wire.ag_ui import AgUiTurn
 from fieldstream.wire.json import encode
+from fieldstream.wire.parts import DataPart, TextPart, ToolPart
 from fieldstream.wire.view import ChatView
+from tests.clients.node import HERE, NODE
 from tests.wire.chat import START, call, chose, end, ended, event, field, over, reset, text, thought, value, view
 from tests.wire.json_patch import patched
 from tests.wire.runs import proper_runs
@@ -56,7 +60,7 @@ def check(model: BaseModel) -> None:
 
 
 def told(
-    events: list[Event], shown_as: Any = None, *, state: Any = None, at_once: bool = False
+    events: list[Event], shown_as: ChatView | None = None, *, state: Any = None, at_once: bool = False
 ) -> list[dict[str, Any]]:
     turn = AgUiTurn(shown_as or view(), request(state=state))
     return frames(turn.feed(events) if at_once else b"".join([turn.feed([each]) for each in events]))
@@ -225,6 +229,14 @@ def test_of_several_calls_the_one_that_began_last_writes_the_state() -> None:
     assert state_of(told([*events, end("b"), over({"n": [1, 2]})])) == {"n": [1, 2]}
 
 
+def test_where_the_last_is_withdrawn_another_call_has_the_state() -> None:
+    events = [
+        *(START, call("a"), field("a", "n", kind="data"), value("a", [1], "n")),
+        *(call("b"), field("b", "n", kind="data"), value("b", [2], "n"), reset("b", name="n")),
+    ]
+    assert state_of(told(events)) == {"n": [1]}
+
+
 def test_other_candidates_are_no_state() -> None:
     events = [START, call("c"), field("c", "n", kind="data", candidate=1), value("c", 1, "n", candidate=1), end("c")]
     assert state_of(told(events)) is None
@@ -305,6 +317,16 @@ def test_what_stands_stays_in_the_conversation() -> None:
     assert brief(said)[at + 1 :] == ["TEXT_MESSAGE_START r.c.answer.2", "TEXT_MESSAGE_CONTENT r.c.answer.2 Be"]
 
 
+def test_a_snapshot_holds_what_was_told_before_it() -> None:
+    """And not what is about to be told, which follows it."""
+    turn = AgUiTurn(view("answer", "reasoning"), request())
+    turn.feed([START, call("c"), field("c", "reasoning"), text("c", "Hm", "reasoning"), field("c"), text("c", "So")])
+    said = frames(turn.feed([reset("c", name="reasoning"), text("c", " be")]))
+    (snapshot,) = [each for each in said if each["type"] == "MESSAGES_SNAPSHOT"]
+    assert [each["content"] for each in snapshot["messages"][3:]] == ["So", ""]
+    assert brief(said)[-1] == "TEXT_MESSAGE_CONTENT r.c.answer  be"
+
+
 def test_withdrawn_reasoning_is_emptied_and_goes_on_there() -> None:
     """A client removes reasoning only where a snapshot has some."""
     events = [
@@ -375,15 +397,78 @@ def test_text_that_utf8_cannot_carry() -> None:
     assert state_of(said) == {"n": {bad: bad}}
 
 
-@given(run=proper_runs(), chunk=st.integers(1, 7), state=st.sampled_from([None, {}, {"n": [1], "k": "v"}]))
-def test_every_event_is_one_of_the_protocol(run: list[Event], chunk: int, state: Any) -> None:
+def turned(run: Sequence[Event], chunk: int, state: Any) -> tuple[AgUiTurn, bytes]:
     turn = AgUiTurn(view("answer", "reasoning"), request(state=state))
-    body = b"".join([turn.feed(run[at : at + chunk]) for at in range(0, len(run), chunk)])
+    return turn, b"".join([turn.feed(run[at : at + chunk]) for at in range(0, len(run), chunk)])
+
+
+CHUNKS = st.integers(1, 7)
+STATES = st.sampled_from([{}, {"n": [1], "k": "v"}])
+
+
+@given(run=proper_runs(), chunk=CHUNKS, state=STATES)
+def test_every_event_is_one_of_the_protocol(run: list[Event], chunk: int, state: Any) -> None:
+    _, body = turned(run, chunk, state)
     said = frames(body)
     assert said[0]["type"] == "RUN_STARTED"
     assert [each["type"] for each in said if each["type"] in ("RUN_FINISHED", "RUN_ERROR")] == [said[-1]["type"]]
-    if (final := state_of(said)) is not None:
-        assert set(final) <= {"answer", "reasoning", "n", "k"}
+
+
+@pytest.fixture(scope="module")
+def client() -> Generator[Callable[[Any], Any]]:
+    """The real client, which is given answers to read, and says what it made of each."""
+    command = [str(NODE), str(HERE / "ag_ui_replay.mjs")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=HERE, bufsize=0) as process:
+        reader, writer = process.stdout, process.stdin
+        assert reader is not None
+        assert writer is not None
+
+        def read(answer: Any) -> Any:
+            writer.write(json.dumps(answer).encode() + b"\n")
+            return json.loads(reader.readline())
+
+        yield read
+        writer.close()
+    assert process.returncode == 0
+
+
+@given(run=proper_runs(), chunk=CHUNKS, state=STATES)
+def test_the_client_has_what_stands(client: Callable[[Any], Any], run: list[Event], chunk: int, state: Any) -> None:
+    """And its verifier, which is strict about the order of events, has nothing to say."""
+    asked = [each.model_dump(by_alias=True) for each in request().messages]
+    turn, body = turned(run, chunk, state)
+    seen = client({"messages": asked, "state": state, "body": body.decode()})
+
+    assert (seen["thrown"], seen["complaints"]) == (None, [])
+    last = run[-1]
+    assert isinstance(last, RunEnded)
+    ended_well = {
+        "completed": "success",
+        "failed": "error",
+        "cancelled": "cancelled" if last.error is None else "error",
+    }
+    assert seen["outcome"] == ended_well[last.outcome]
+
+    assert seen["messages"][: len(asked)] == asked
+    new = seen["messages"][len(asked) :]
+    assert "".join([each.get("content", "") for each in new if each["role"] == "assistant"]) == turn.said
+    thoughts = [part.text for part in turn.shown if isinstance(part, TextPart) and part.kind == "reasoning"]
+    assert sorted(each["content"] for each in new if each["role"] == "reasoning" and each["content"]) == sorted(
+        thoughts
+    )
+    tools = [part.call for part in turn.shown if isinstance(part, ToolPart)]
+    assert [each["toolCallId"] for each in new if each["role"] == "tool"] == [f"r.{call}" for call in tools]
+
+    state_now = dict(seen["state"])
+    for name in ("n", "title"):
+        parts = [part for part in turn.shown if isinstance(part, DataPart) and part.field == name]
+        values = [part.value for part in parts if not part.candidate]
+        if values:
+            returned = turn.result.get(name, UNSET) if last.outcome == "completed" else UNSET
+            assert state_now.pop(name) in (values if returned is UNSET else [returned])
+        elif name in state_now:  # As the app had it before.
+            assert state_now.pop(name) == state[name]
+    assert state_now == {name: value for name, value in state.items() if name == "k"}
 
 
 @pytest.mark.parametrize("count", [500, 4000])

@@ -95,13 +95,12 @@ class AgUiTurn(ChatTurn):
             self._say(StepFinishedEvent(step_name=name))
 
     def finished(self, usage: Mapping[str, Any]) -> None:
-        result = cast("object", None if self.result is UNSET else self.result)
-        self._state.conclude(cast("dict[str, Any]", result) if isinstance(result, dict) else {}, self.shown)
+        self._state.conclude(self.result)
         self._finish(
             RunFinishedEvent(
                 thread_id=self._request.thread_id,
                 run_id=self._request.run_id,
-                result=result,
+                result=None if self.result is UNSET else self.result,
                 outcome=RunFinishedSuccessOutcome(),
                 usage=[_usage(model, each) for model, each in usage.items()] or None,
             )
@@ -267,20 +266,21 @@ class _State:
         self._given = cast("dict[str, Any]", state) if isinstance(state, dict) else {}
         self._patches = Patches({**self._given})
         self._told = False
-        # Whose value each field has; and those whose values others have taken the place of.
-        self._writers: dict[str, DataPart] = {}
-        self._superseded: set[DataPart] = set()
+        # Who writes each field, in the order of their first words; it has the last one's value.
+        self._writers: dict[str, list[DataPart]] = {}
 
     def change(self, part: DataPart, event: FieldDelta | FieldReset) -> None:
         """A field's value changes so."""
-        if not self._writes(part):
-            return
         if isinstance(event, FieldReset):
-            self._patches.withdraw(part.field, event.path)
-        elif event.text is not None:
-            self._patches.append(part.field, event.path, event.text)
-        else:
-            self._patches.assign(part.field, event.path, event.value)
+            if not event.path:
+                self.withdraw(part)
+            elif part in self._writers.get(part.field, ()) and self._writes(part):
+                self._patches.withdraw(part.field, event.path)
+        elif self._writes(part):
+            if event.text is not None:
+                self._patches.append(part.field, event.path, event.text)
+            else:
+                self._patches.assign(part.field, event.path, event.value)
 
     def settle(self, part: DataPart) -> None:
         """A field has the value that it has now."""
@@ -288,18 +288,26 @@ class _State:
             self._patches.set(part.field, part.value)
 
     def withdraw(self, part: DataPart) -> None:
-        """A field has no value any more."""
-        if self._writers.get(part.field) is part:
-            del self._writers[part.field]
-            self._patches.withdraw(part.field, ())
+        """What this part wrote does not stand any more."""
+        writers = self._writers.get(part.field, [])
+        if part not in writers:
+            return
+        last = writers[-1]
+        writers[:] = [each for each in writers if each is not part and (each.shown or each is last)]
+        if last is not part:
+            return
+        self._patches.withdraw(part.field, ())
+        if writers:
+            self._patches.set(part.field, writers[-1].value)
 
-    def conclude(self, result: Mapping[str, Any], shown: Sequence[Part]) -> None:
+    def conclude(self, result: Any) -> None:
         """What the program returned has the last word."""
-        for field, part in list(self._writers.items()):
-            if field in result:
-                self._patches.set(field, result[field])
-            elif part not in shown:
-                self.withdraw(part)
+        members = cast("dict[str, Any]", result) if isinstance(result, dict) else {}
+        for field, writers in self._writers.items():
+            while writers and not writers[-1].shown:
+                self.withdraw(writers[-1])
+            if writers and field in members:
+                self._patches.set(field, members[field])
 
     def take(self) -> bytes:
         """What is to be told of it."""
@@ -314,15 +322,13 @@ class _State:
 
     def _writes(self, part: DataPart) -> bool:
         """Whether what it says of its field is to be seen. With its first word it takes the place of another."""
-        if part.candidate or part in self._superseded:
+        if part.candidate:
             return False
-        writer = self._writers.get(part.field)
-        if writer is not part:
-            self._writers[part.field] = part
+        writers = self._writers.setdefault(part.field, [])
+        if part not in writers:
+            writers.append(part)
             self._patches.withdraw(part.field, ())
-            if writer is not None:
-                self._superseded.add(writer)
-        return True
+        return writers[-1] is part
 
 
 def _arguments(part: ToolPart) -> str:
