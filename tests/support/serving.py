@@ -1,10 +1,12 @@
 """A server of programs on a loopback port, and connections to it that break."""
 
 import asyncio
+import contextvars
 import socket
 import threading
 from collections.abc import Coroutine, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import dspy
@@ -22,10 +24,12 @@ def on(provider: Provider, program: Any) -> Any:
 
 @contextmanager
 def served(programs: Mapping[str, Any], **options: Any) -> Generator[str]:
-    """A real server of these programs; gives its address."""
+    """A real server of these programs, which has the DSPy settings of this place; gives its address."""
     server = uvicorn.Server(uvicorn.Config(app(programs, **options), log_config=None, lifespan="on"))
     listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), name="served")
+    context = contextvars.copy_context()
+    work = partial(context.run, lambda: asyncio.run(server.serve(sockets=[listener])))
+    thread = threading.Thread(target=work, name="served")
     thread.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -93,6 +97,8 @@ def cut(url: str, cuts: Cuts) -> Generator[str]:
 
         try:
             await _first_of(ask(), answer())
+        except asyncio.CancelledError:
+            pass  # The server's end; asyncio would report it.
         finally:
             for each in (writer, server_writer):
                 each.close()
