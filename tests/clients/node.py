@@ -34,6 +34,11 @@ class Script:
         self._output = process.stdout
         self._errors = asyncio.create_task(process.stderr.read())
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended, or was."""
+        return self._process.returncode is not None
+
     async def send(self, message: object) -> None:
         """A line for the script to read."""
         self._input.write(json.dumps(message).encode() + b"\n")

@@ -428,6 +428,8 @@ async def test_a_chat_is_resumed(provider: Provider, version: int) -> None:
     message = end["messages"][-1]
     assert (said(message), said(message, "reasoning")) == ("Because of the air.", "It scatters.")
     assert data(message, "sources") == [SOURCES]
+    marked = ["providerMetadata" in part for part in message["parts"] if part["type"] == "text"]
+    assert marked == [version == 6], "the client's version is asked for again"
     assert (again["status"], again["messages"]) == ("ready", end["messages"]), "there is nothing to resume"
     assert (nothing["status"], nothing["messages"]) == ("ready", [])
 
@@ -493,6 +495,33 @@ def test_the_answers_head(provider: Provider) -> None:
         assert answer.headers["x-vercel-ai-ui-message-stream"] == "v1"
         assert chunks(answer.content)[0]["messageId"] == answer.headers["x-fieldstream-run"]
         assert server.http.get("/programs/qa/ai-sdk/chat-1/stream").status_code == 204
+
+
+@VERSIONS
+async def test_heartbeats_are_passed_over(provider: Provider, version: int) -> None:
+    slow = Answer(SKY, options={"first": 0.2})
+    provider.script(slow, slow)
+    limits = fieldstream.server.Limits(heartbeat_seconds=0.01)
+    with served({"qa": qa(provider)}, limits=limits) as server:
+        async with chatting(server, version=version) as talk:
+            end = await talk.does(send=WHY)
+        raw = (await asyncio.to_thread(server.http.post, "/programs/qa/ai-sdk", json=asked())).content
+    assert b"\n\n:\n:\n" in raw
+    assert (end["status"], end["error"]) == ("ready", None)
+    assert said(end["messages"][-1]) == "Because of the air."
+
+
+@pytest.mark.parametrize("last", ["0", "999999"])
+def test_from_its_beginning_where_an_id_is_not_known(provider: Provider, last: str) -> None:
+    gate = threading.Event()
+    provider.script(Answer(chunks=cut(SKY, 8), gates={3: gate}))
+    with served({"qa": qa(provider)}, resume_chats=True) as server:
+        with server.http.stream("POST", "/programs/qa/ai-sdk", json=asked()):
+            pass
+        gate.set()
+        told = chunks(server.http.get("/programs/qa/ai-sdk/chat-1/stream", headers={"Last-Event-ID": last}).content)
+    assert [part["type"] for part in told[:-1]].count("start") == (1 if last == "999999" else 0)
+    assert "".join(part["delta"] for part in told[:-1] if part["type"] == "text-delta") == "Because of the air."
 
 
 def test_an_id_gives_what_comes_after_it(provider: Provider) -> None:

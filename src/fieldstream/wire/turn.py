@@ -70,6 +70,8 @@ class ChatTurn(Steps, ABC):
         self._tools: dict[str, ToolPart] = {}
         # What each call writes. It is kept for the whole run: an attempt may be chosen after others were shown.
         self._written: dict[str, list[_Key]] = {}
+        # What the LM's calls in each call think.
+        self._thoughts: dict[str, list[_Key]] = {}
         self._attempts = Attempts()
         self._rows = {kind: Row(self._tell, self._close) for kind in ("reasoning", "text")}
         # What is told before anything else, and what is told when all events that came at once are read.
@@ -265,6 +267,7 @@ class ChatTurn(Steps, ABC):
         key = (event.call, None, 0)
         if key not in self._parts:
             self._add(key, TextPart("reasoning", event.call, None))
+            self._thoughts.setdefault(self._parents.get(event.call) or "", []).append(key)
         self._settle()
         part = self._parts[key]
         if isinstance(part, TextPart):
@@ -284,9 +287,8 @@ class ChatTurn(Steps, ABC):
             self._restart(key, event.reason)
         if event.reason in ("retry", "fallback") and not event.candidate:
             # What the LM thought goes with what it said; there is no event of its own for that.
-            for call, written in self._written.items():
-                if self._parents.get(call) == event.call and (call, None, 0) in written:
-                    self._restart((call, None, 0), event.reason)
+            for key in self._thoughts.get(event.call, ()):
+                self._restart(key, event.reason)
 
     def _restart(self, key: _Key, reason: ResetReason) -> None:
         """What was written there is withdrawn, and what follows takes its place."""

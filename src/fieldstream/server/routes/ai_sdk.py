@@ -75,7 +75,7 @@ def add_ai_sdk(router: APIRouter, host: Host) -> None:
         ai: _Major = "7",
         last_event_id: Annotated[int | None, Header(description="What the client has already.")] = None,
     ) -> Response:
-        """Follow a chat's answer, from its beginning or after `Last-Event-ID`.
+        """Follow a chat's answer, from its beginning; or after `Last-Event-ID`, where that is known.
 
         204: there is none, or it was delivered to its end.
         """
@@ -83,8 +83,11 @@ def add_ai_sdk(router: APIRouter, host: Host) -> None:
         key = _Key(host.client(request), name, chat_id)
         if (run := chats.get(key)) is None:
             return Response(status_code=204)
-        encoder = AiSdkTurn(mount.view(run.id), version=_version(ai))
-        after = -1 if last_event_id is None else _pass_over(run, encoder, last_event_id)
+        encoder, after = AiSdkTurn(mount.view(run.id), version=_version(ai)), -1
+        if last_event_id is not None:
+            after = _pass_over(run, encoder, last_event_id)
+            if after != last_event_id:
+                encoder, after = AiSdkTurn(mount.view(run.id), version=_version(ai)), -1
         return _Resumable(chats, key, run, encoder, after=after)
 
     async def stop(request: Request, name: str, chat_id: _ChatId) -> Response:
@@ -161,7 +164,7 @@ class _Resumable(Following):
 
 
 def _pass_over(run: ServedRun, encoder: AiSdkTurn, last: int) -> int:
-    """Have the encoder know what the client has; gives up to where that is."""
+    """Have the encoder know what the client has; gives up to where that can be told."""
     cursor = run.cursor(merge=False)
     after = -1
     while after < last and (events := [event for event in cursor.take() if event.seq <= last]):
