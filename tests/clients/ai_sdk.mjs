@@ -71,6 +71,12 @@ async function read(text) {
   return { message, errors, chunks };
 }
 
+// What is wrong with messages that the app would keep, as a server of the SDK's would find it.
+async function flaw(messages) {
+  const checked = messages.length ? await sdk.safeValidateUIMessages({ messages }) : { success: true };
+  return checked.success ? null : checked.error.message;
+}
+
 async function follow(command) {
   fresh();
   let more = {};
@@ -79,7 +85,7 @@ async function follow(command) {
   if (command.resume) await chat.resumeStream();
   if (command.read !== undefined) more = await read(command.read);
   const { status, error, messages } = chat;
-  say({ done: command, status, error: error?.message ?? null, messages, ...seen, ...more });
+  say({ done: command, status, error: error?.message ?? null, messages, invalid: await flaw(messages), ...seen, ...more });
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

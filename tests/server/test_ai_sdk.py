@@ -58,6 +58,7 @@ class Chat:
     async def done(self) -> Any:
         async for line in self.script:
             if "done" in line:
+                assert line["invalid"] is None
                 return line
         raise AssertionError("the client is gone")
 
@@ -75,18 +76,28 @@ async def chatting(server: Served, program: str = "qa", *, version: int = 7, **g
         yield Chat(script)
 
 
+def hidden(message: Any) -> list[str]:
+    """What an app with client 6 hides: the ids of what is withdrawn."""
+    return [id for part in message["parts"] if part["type"] == "data-withdrawn" for id in part["data"]["ids"]]
+
+
 def said(message: Any, kind: str = "text") -> str:
-    """A message's text as an app shows it, which hides what is withdrawn."""
-    hidden = [id for part in message["parts"] if part["type"] == "data-withdrawn" for id in part["data"]["ids"]]
+    """A message's text as an app shows it."""
     return "".join(
         part["text"]
         for part in message["parts"]
-        if part["type"] == kind and part.get("providerMetadata", {}).get("fieldstream", {}).get("id") not in hidden
+        if part["type"] == kind
+        and part.get("providerMetadata", {}).get("fieldstream", {}).get("id") not in hidden(message)
     )
 
 
 def data(message: Any, name: str) -> list[Any]:
-    return [part["data"] for part in message["parts"] if part["type"] == f"data-{name}"]
+    """A message's data of this name as an app shows it."""
+    return [
+        part["data"]
+        for part in message["parts"]
+        if part["type"] == f"data-{name}" and part.get("id") not in hidden(message)
+    ]
 
 
 def qa(provider: Provider, signature: str = "question -> answer, sources: list[str]") -> Any:
@@ -262,7 +273,8 @@ async def test_a_provider_whose_stream_breaks(
     assert data(end["message"], "sources") == [SOURCES]
 
 
-RED, BLUE = chat(reasoning="I guess.", answer="a red sky"), chat(reasoning="I look.", answer="a blue sky")
+RED = chat(reasoning="I guess.", answer="a red sky", shades="[1]")
+BLUE = chat(reasoning="I look.", answer="a blue sky", shades="[2, 3]")
 
 
 @VERSIONS
@@ -271,7 +283,8 @@ async def test_attempts(provider: Provider, version: int) -> None:
         return float(prediction.answer == "a blue sky")
 
     provider.script(RED, BLUE, RED)
-    program = dspy.BestOfN(dspy.ChainOfThought("question -> answer"), N=3, reward_fn=blue, threshold=2.0)
+    tried = dspy.ChainOfThought("question -> answer, shades: list[int]")
+    program = dspy.BestOfN(tried, N=3, reward_fn=blue, threshold=2.0)
     with served({"qa": on(provider, program)}, expose=EVERYTHING) as server:
         async with chatting(server, version=version) as chat:
             end = await chat.does(send=WHY)
@@ -280,8 +293,9 @@ async def test_attempts(provider: Provider, version: int) -> None:
     assert len(provider.requests) == 3
     assert said(message) == "a blue sky"
     assert said(message, "reasoning") == "I look."
+    assert data(message, "shades") == [[2, 3]]
     if version == 7:
-        assert [part["type"] for part in message["parts"]] == ["step-start", "reasoning", "text"]
+        assert [part["type"] for part in message["parts"]] == ["step-start", "reasoning", "text", "data-shades"]
 
 
 # Other ends

@@ -126,6 +126,9 @@ class AiSdkTurn(ChatTurn):
         return f"{self.view.run}.{part.call}"
 
     def data(self, part: DataPart) -> None:
+        if part.id in self._withdrawn_ids:  # Something takes its place.
+            self._withdrawn_ids.remove(part.id)
+            self._say_withdrawn()
         self._say(f"data-{part.field}", id=part.id, data=part.value)
 
     def status(self, message: str) -> None:
@@ -155,7 +158,10 @@ class AiSdkTurn(ChatTurn):
                 if isinstance(part, TextPart) and part in self._streaming:
                     self.text_ended(part)
             self._withdrawn_ids += [part.id for part in parts if not isinstance(part, ToolPart)]
-            self._say(WITHDRAWN, id="withdrawn", data={"ids": self._withdrawn_ids})
+            self._say_withdrawn()
+
+    def _say_withdrawn(self) -> None:
+        self._say(WITHDRAWN, id="withdrawn", data={"ids": self._withdrawn_ids})
 
     def _say_again(self, part: Part) -> None:
         match part:
