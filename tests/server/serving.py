@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import dspy
 import httpx
-import msgspec
 import uvicorn
 from fastapi import FastAPI
 
@@ -20,7 +19,7 @@ from fieldstream.server.application import app_of, host_of
 from fieldstream.server.host import Host
 from fieldstream.server.runs import ServedRun
 from fieldstream.simulator import Provider
-from fieldstream.wire.json import decode_event
+from fieldstream.wire.json import decode_event, encode
 from tests.support.leftovers import DEADLINE
 
 T = TypeVar("T")
@@ -143,18 +142,16 @@ def _decoded(kind: str, lines: Any) -> Iterator[Event]:
             yield decode_event(line.removeprefix("data: "))
 
 
-def state_of(events: Any) -> dict[str, Any]:
+def state_of(events: Any) -> Any:
     """What the events make of a run: its calls, fields and outcome, as plain data."""
     state = RunState()
     state.feed(events)
     return told(state)
 
 
-def told(state: RunState) -> dict[str, Any]:
+def told(state: RunState) -> Any:
     """A state as plain data."""
-    fields = [msgspec.structs.asdict(each) for each in state.fields()]
-    calls = [msgspec.structs.asdict(each) for each in state.calls()]
-    return json.loads(json.dumps(msgspec.to_builtins([state.outcome, fields, calls]), default=repr))
+    return json.loads(encode([state.outcome, state.fields(), state.calls()]))
 
 
 def text_of(events: Any, field: str = "answer") -> str:
