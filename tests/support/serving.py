@@ -11,6 +11,7 @@ from typing import Any
 
 import dspy
 import uvicorn
+from fastapi import FastAPI
 
 from fieldstream.server import app
 from fieldstream.simulator import Provider
@@ -25,7 +26,14 @@ def on(provider: Provider, program: Any) -> Any:
 @contextmanager
 def served(programs: Mapping[str, Any], **options: Any) -> Generator[str]:
     """A real server of these programs, which has the DSPy settings of this place; gives its address."""
-    server = uvicorn.Server(uvicorn.Config(app(programs, **options), log_config=None, lifespan="on"))
+    with running(app(programs, **options)) as url:
+        yield url
+
+
+@contextmanager
+def running(application: FastAPI) -> Generator[str]:
+    """The app in a real server, likewise."""
+    server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="on"))
     listener = socket.create_server(("127.0.0.1", 0))
     context = contextvars.copy_context()
     work = partial(context.run, lambda: asyncio.run(server.serve(sockets=[listener])))
