@@ -282,6 +282,16 @@ def test_too_many_at_once(provider: Provider) -> None:
         assert joined(first) == "Because of the air."
 
 
+def test_openapi_tells_of_it(provider: Provider) -> None:
+    with served({"qa": qa(provider)}) as url:
+        paths = httpx.get(f"{url}/openapi.json").json()["paths"]
+    for path in ("/v1/chat/completions", "/v1/responses"):
+        answers = paths[path]["post"]["responses"]
+        assert sorted(answers) == ["200", "4XX", "5XX"]
+        assert sorted(answers["200"]["content"]) == ["application/json", "text/event-stream"]
+        assert answers["4XX"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Errors"}
+
+
 # How it ends
 
 
@@ -331,6 +341,19 @@ def test_text_that_was_withdrawn_is_an_error_unless_it_is_held(provider: Provide
         for how in ({"extra_body": {"hold": True}}, {"extra_query": {"hold": "1"}}):
             assert joined(create(model="qa", messages=WHY, stream=True, **how)) == "Because."
         assert create(model="qa", messages=WHY).choices[0].message.content == "Because."
+
+
+def test_a_run_ends_with_the_error_that_ends_its_stream(provider: Provider) -> None:
+    broken = Answer(chunks=cut(chat(answer="Never by the sea."), 9), options={"truncate": 4})
+    gated = Gated("[[ ## answer ## ]]\nBecause", "of it")
+    provider.script(broken, gated.answer)
+    gated.let()
+    with served({"qa": on(provider, dspy.Predict("question -> answer"))}) as url:
+        body = {"model": "qa", "messages": WHY, "stream": True}
+        said = httpx.post(f"{url}/v1/chat/completions", json=body).text  # One who does not mind the error.
+        assert '"text_withdrawn"' in said
+        assert said.endswith("data: [DONE]\n\n")
+        assert provider.requests[1].disconnected.wait(10)
 
 
 def best(provider: Provider) -> Any:

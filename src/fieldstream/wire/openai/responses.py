@@ -52,7 +52,7 @@ class Responses(OpenAITurn):
         self._message: _Item | None = None
         self._reasons: TextPart | None = None
         self._running: dict[str, _Item] = {}
-        self._thoughts: dict[TextPart, _Item] = {}
+        self._reasonings: dict[TextPart, _Item] = {}
 
     # The steps, in events.
 
@@ -72,11 +72,11 @@ class Responses(OpenAITurn):
         item = self._put({"id": id, "type": "reasoning", "summary": [], "status": "in_progress"})
         self._say("response.reasoning_summary_part.added", {**_summary_of(item), "part": _summary("")})
         self._reasons = part
-        self._thoughts[part] = item
+        self._reasonings[part] = item
 
     def reasoning(self, part: TextPart, text: str) -> None:
         """More of the summary."""
-        self._say("response.reasoning_summary_text.delta", {**_summary_of(self._thoughts[part]), "delta": text})
+        self._say("response.reasoning_summary_text.delta", {**_summary_of(self._reasonings[part]), "delta": text})
 
     def reasoning_ended(self, part: TextPart) -> None:
         """The summary is whole."""
@@ -87,7 +87,7 @@ class Responses(OpenAITurn):
         if self._reasons in parts:
             self._end_reasoning("incomplete")
         for part in parts:
-            if isinstance(part, TextPart) and (item := self._thoughts.get(part)) is not None:
+            if isinstance(part, TextPart) and (item := self._reasonings.get(part)) is not None:
                 item.members["status"] = "incomplete"
         super().withdrawn(parts, reason)
 
@@ -167,7 +167,7 @@ class Responses(OpenAITurn):
         if self._reasons is None:
             return
         part, self._reasons = self._reasons, None
-        item = self._thoughts[part]
+        item = self._reasonings[part]
         self._say("response.reasoning_summary_text.done", {**_summary_of(item), "text": part.text})
         self._say("response.reasoning_summary_part.done", {**_summary_of(item), "part": _summary(part.text)})
         self._end_item(item, status=status, summary=[_summary(part.text)])

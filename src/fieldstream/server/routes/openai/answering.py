@@ -1,7 +1,7 @@
-"""An HTTP answer that waits for a run's end."""
+"""HTTP answers of OpenAI's two forms: a stream, and one that waits for a run's end."""
 
 from fastapi.responses import Response
-from starlette.types import Send
+from starlette.types import Message, Send
 
 from fieldstream.events import RunEnded
 from fieldstream.server.delivery import Following
@@ -9,6 +9,22 @@ from fieldstream.server.routes.openai.errors import no_answer
 from fieldstream.server.runs import ServedRun
 from fieldstream.wire.json import encode
 from fieldstream.wire.openai.turn import OpenAITurn, Problem
+
+
+class Streaming(Following):
+    """A stream. With the error that ends it, its run ends, too: nobody would read the rest."""
+
+    def __init__(self, run: ServedRun, turn: OpenAITurn, *, cancel_on_leave: bool) -> None:
+        super().__init__(run, turn, cancel_on_leave=cancel_on_leave)
+        self._turn = turn
+
+    async def _deliver(self, send: Send) -> None:
+        async def send_and_look(message: Message) -> None:
+            await send(message)
+            if self._turn.problem is not None and self._cancel_on_leave:
+                self._run.cancel()
+
+        await super()._deliver(send_and_look)
 
 
 class Answering(Following):

@@ -6,10 +6,9 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from fieldstream.server.chat import chat_inputs
-from fieldstream.server.delivery import Following
 from fieldstream.server.host import Host
-from fieldstream.server.routes.openai.answering import Answering
-from fieldstream.server.routes.openai.errors import OpenAIError
+from fieldstream.server.routes.openai.answering import Answering, Streaming
+from fieldstream.server.routes.openai.errors import ANSWERS, OpenAIError
 from fieldstream.server.routes.openai.messages import Message, turns
 from fieldstream.server.routes.openai.models import model
 from fieldstream.wire.openai.chat import ChatCompletions
@@ -21,7 +20,7 @@ class StreamOptions(BaseModel):
     include_usage: bool = False
 
 
-class ChatRequest(BaseModel):
+class CompletionRequest(BaseModel):
     """A request for a chat completion. What it has beside these members (`temperature`, `tools` …) is passed over."""
 
     model_config = ConfigDict(extra="allow")
@@ -40,7 +39,7 @@ def add_chat(router: APIRouter, host: Host) -> None:
 
     async def complete(
         request: Request,
-        body: ChatRequest,
+        body: CompletionRequest,
         hold: Annotated[bool, Query(description="As in the body.")] = False,
     ) -> Response:
         """A program's answer to the last message, which is its main text input.
@@ -63,9 +62,14 @@ def add_chat(router: APIRouter, host: Host) -> None:
         )
         leave = not host.options.resume_chats
         if body.stream:
-            return Following(run, completion, cancel_on_leave=leave)
+            return Streaming(run, completion, cancel_on_leave=leave)
         return Answering(run, completion, cancel_on_leave=leave)
 
     router.add_api_route(
-        "/chat/completions", complete, methods=["POST"], summary="Run a program as a chat", response_model=None
+        "/chat/completions",
+        complete,
+        methods=["POST"],
+        summary="Run a program as a chat",
+        response_model=None,
+        responses=ANSWERS,
     )

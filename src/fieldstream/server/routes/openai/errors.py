@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from fieldstream.server.errors import ApiError
 from fieldstream.wire.openai.turn import Problem
@@ -12,6 +13,32 @@ _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit
 
 _NO_RETRY = {"x-should-retry": "false"}
 """Official clients ask again after a 5xx, which would run the program again; this tells them not to."""
+
+
+class Error(BaseModel):
+    """What is wrong: a sentence, a kind, perhaps the member of the request that is at fault, and a code."""
+
+    message: str
+    type: str
+    param: str | None = None
+    code: str | None = None
+
+
+class Errors(BaseModel):
+    """The body of an answer that is an error."""
+
+    error: Error
+
+
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "OpenAI's object, or with `stream` its chunks or events.",
+        "content": {"application/json": {}, "text/event-stream": {}},
+    },
+    "4XX": {"description": "What is wrong with the request.", "model": Errors},
+    "5XX": {"description": "The run has no answer, or there is no run.", "model": Errors},
+}
+"""For OpenAPI: what both forms answer."""
 
 
 class OpenAIError(ApiError):
@@ -27,14 +54,19 @@ def as_openai(error: ApiError) -> Response:
     status = 400 if error.status_code == 422 else error.status_code
     kind = _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
     param = error.param if isinstance(error, OpenAIError) else _param(error)
-    members: dict[str, Any] = {"message": error.message, "type": kind, "param": param, "code": error.code}
+    members: dict[str, Any] = {"message": _message(error), "type": kind, "param": param, "code": error.code}
     return JSONResponse({"error": members}, status, error.headers)
+
+
+def _message(error: ApiError) -> str:
+    """Its message. What does not fit may be the request's own members or the program's inputs."""
+    where = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.details or ()]
+    return f"the request does not fit: {'; '.join(where)}" if where else error.message
 
 
 def _param(error: ApiError) -> str | None:
     """The first member that does not fit, as ``messages.0.content``."""
-    where = [part for each in error.details or () for part in each["loc"]] if len(error.details or ()) == 1 else []
-    return ".".join(map(str, where)) or None
+    return ".".join(map(str, error.details[0]["loc"])) or None if error.details else None
 
 
 def no_answer(problem: Problem, run: str) -> Response:

@@ -6,10 +6,9 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from fieldstream.server.chat import Turn, chat_inputs
-from fieldstream.server.delivery import Following
 from fieldstream.server.host import Host
-from fieldstream.server.routes.openai.answering import Answering
-from fieldstream.server.routes.openai.errors import OpenAIError
+from fieldstream.server.routes.openai.answering import Answering, Streaming
+from fieldstream.server.routes.openai.errors import ANSWERS, OpenAIError
 from fieldstream.server.routes.openai.messages import Message, turns
 from fieldstream.server.routes.openai.models import model
 from fieldstream.wire.openai.responses import Responses
@@ -67,11 +66,16 @@ def add_responses(router: APIRouter, host: Host) -> None:
         )
         leave = not host.options.resume_chats
         if body.stream:
-            return Following(run, response, cancel_on_leave=leave)
+            return Streaming(run, response, cancel_on_leave=leave)
         return Answering(run, response, cancel_on_leave=leave)
 
     router.add_api_route(
-        "/responses", respond, methods=["POST"], summary="Run a program as a response", response_model=None
+        "/responses",
+        respond,
+        methods=["POST"],
+        summary="Run a program as a response",
+        response_model=None,
+        responses=ANSWERS,
     )
 
 
