@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fieldstream.events import Event, Failure
+from fieldstream.events import Event, Failure, RunEnded
 from fieldstream.wire.openai.chat import ChatCompletions
 from fieldstream.wire.openai.responses import Responses
 from fieldstream.wire.openai.turn import OpenAITurn
 from fieldstream.wire.view import ChatView
 from tests.wire.chat import START, call, chose, end, ended, field, over, reset, text, thought, view
 from tests.wire.openai.reading import completion, content, fed, frames, response_events
+from tests.wire.runs import proper_runs
 
 BOTH: list[type[OpenAITurn]] = [ChatCompletions, Responses]
 both = pytest.mark.parametrize("made", BOTH)
@@ -171,6 +172,7 @@ def test_calls_that_are_the_clients(made: type[OpenAITurn], output: str) -> None
 
 
 TEXT = st.text(max_size=5)
+ENDS = {"response.completed", "response.failed", "response.incomplete"}
 
 
 @given(
@@ -192,3 +194,32 @@ def test_what_is_sent_is_the_answer_or_there_is_an_error(
     else:
         assert not hold
         assert len(tries) > 1
+
+
+@given(proper_runs(), st.lists(st.integers(1, 9)), st.booleans(), st.sampled_from(BOTH))
+def test_whatever_a_program_does_clients_can_read_it(
+    events: list[Event], sizes: list[int], hold: bool, made: type[OpenAITurn]
+) -> None:
+    told = turn(made, hold=hold)
+    once = turn(made, hold=True)
+    once.feed(events)
+    waiting, said = list(events), b""
+    while waiting:
+        size = sizes.pop() if sizes else 1
+        said += told.feed(waiting[:size])
+        waiting = waiting[size:]
+    ended = events[-1]
+    assert isinstance(ended, RunEnded)
+    if made is Responses:
+        types = [each.type for each in response_events(said)]
+        assert [each for each in types if each in ENDS] == types[-1:]
+    if ended.outcome != "completed":
+        assert told.answer is None
+        assert once.answer is None
+    elif told.problem is None:
+        assert sent(said) == whole(told) == whole(once)
+        assert made is Responses or content(said) == whole(once)
+    else:
+        assert not hold
+        assert told.problem.code == "text_withdrawn"
+    assert told.feed(events) == b""
