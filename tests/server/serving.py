@@ -92,7 +92,8 @@ def on(provider: Provider, program: Any) -> Any:
 @contextmanager
 def served(programs: Mapping[str, Any], **options: Any) -> Generator[Served]:
     """A server of these programs."""
-    host = host_of(programs, **{"tokens": (), **options})
+    options.setdefault("tokens", ())
+    host = host_of(programs, **options)
     with serving(app_of(host), host) as server:
         yield server
 

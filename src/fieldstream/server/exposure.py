@@ -66,7 +66,8 @@ class Visible:
 
     expose: Expose
     fields: frozenset[FieldPath]
-    hidden_results: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+    """The names of fields that some predictor has that may not be seen, and of agents' steps."""
     results: frozenset[str] | None = None
     """The members of the program's result; none: all but the hidden ones, and also a result that has no members."""
 
@@ -86,22 +87,25 @@ class Visible:
         if self.expose.every_field or result is UNSET:
             return result
         if self.results is None:
-            return self._without_hidden(result, self.own)
+            return self._without(self.hidden - self.own, result)
         if not isinstance(result, Mapping):
             return UNSET
         members = cast("Mapping[str, Any]", result)
         return {name: value for name, value in members.items() if name in self.results}
 
-    def _without_hidden(self, result: Any, own: frozenset[str]) -> Any:
-        """A result, and the predictions in it, without what is hidden. What is in its own fields is data."""
+    def _without(self, hidden: frozenset[str], result: Any) -> Any:
+        """A result without these members, and the predictions in it without what may be a hidden field's.
+
+        What is in its own fields is data.
+        """
         if isinstance(result, list):
-            return [self._without_hidden(each, own) for each in cast("list[Any]", result)]
+            return [self._without(hidden, each) for each in cast("list[Any]", result)]
         if not isinstance(result, Mapping):
             return result
         return {
-            name: value if name in own else self._without_hidden(value, own)
+            name: value if name in self.own else self._without(self.hidden, value)
             for name, value in cast("Mapping[str, Any]", result).items()
-            if name not in self.hidden_results
+            if name not in hidden
         }
 
 

@@ -160,9 +160,8 @@ class _Outputs:
         reasoning = self.reasoning if expose.reasoning else frozenset[FieldPath]()
         if expose.fields is None:
             fields = frozenset(self._own) | reasoning
-            seen = {path.field for path in fields}
-            hidden = frozenset(path.field for path in self._types) | self._traces()
-            return Visible(expose=expose, fields=fields, hidden_results=hidden - seen)
+            hidden = {path.field for path in self._types if path not in fields} | self._traces()
+            return Visible(expose=expose, fields=fields, hidden=frozenset(hidden))
         named = frozenset(path for name in expose.fields for path in self._named(name))
         results = frozenset(path.field for path in named | reasoning)
         return Visible(expose=expose, fields=named | reasoning, results=results)
