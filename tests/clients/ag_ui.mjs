@@ -1,10 +1,11 @@
 // Drives the real AG-UI client through turns of one conversation, as an app does, and says what came of it.
 //
-// Its argument: {url, headers?, state?, messages?, turns: [{say, inputs?, runId?, abortAfter?}]}. `abortAfter` is a type
+// Its argument: {url, headers?, state?, messages?, turns: [{say?, inputs?, runId?, abortAfter?}]}. `abortAfter` is a type
 // of event: with the first one of it the app aborts the run, as a stop button does.
 //
 // It writes a line for each turn: the events, the texts that the app showed one after the other, the states, and how it
-// finished. The last line is {messages, state, complaints}; the latter are whatever the client wrote to its console.
+// finished. Before it come {shows: text} and {holds: state}, whenever those change. The last line is {messages, state,
+// complaints}; the latter are whatever the client wrote to its console.
 
 const complaints = [];
 for (const level of ["debug", "info", "log", "warn", "error"]) {
@@ -24,9 +25,11 @@ const agent = new HttpAgent({
   initialMessages: order.messages ?? [],
 });
 
+const write = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
+
 async function take(turn, number) {
   const seen = { events: [], shown: [], states: [] };
-  agent.addMessage({ id: `user-${number}`, role: "user", content: turn.say });
+  if (turn.say !== undefined) agent.addMessage({ id: `user-${number}`, role: "user", content: turn.say });
   const asked = agent.messages.length;
   const parameters = { runId: turn.runId };
   if (turn.inputs !== undefined) parameters.forwardedProps = { inputs: turn.inputs };
@@ -42,10 +45,13 @@ async function take(turn, number) {
     onMessagesChanged({ messages }) {
       const answers = messages.slice(asked).filter((message) => message.role === "assistant" && message.content);
       const text = answers.map((message) => message.content).join("");
-      if (text !== seen.shown.at(-1)) seen.shown.push(text);
+      if (text === (seen.shown.at(-1) ?? "")) return;
+      seen.shown.push(text);
+      write({ shows: text });
     },
     onStateChanged({ state }) {
       seen.states.push(structuredClone(state));
+      write({ holds: state });
     },
     onRunFinishedEvent({ outcome, result, pendingToolCallIds }) {
       Object.assign(seen, { outcome, result, pendingToolCallIds });
@@ -63,6 +69,5 @@ async function take(turn, number) {
   return seen;
 }
 
-const write = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 for (const [number, turn] of order.turns.entries()) write(await take(turn, number));
 write({ messages: agent.messages, state: agent.state, complaints });

@@ -15,6 +15,7 @@ from fieldstream.server.exposure import Expose
 from fieldstream.server.host import Host, Options
 from fieldstream.server.limits import Limits
 from fieldstream.server.mount import Mount
+from fieldstream.server.routes.ag_ui import add_ag_ui
 from fieldstream.server.routes.ai_sdk import add_ai_sdk
 from fieldstream.server.routes.health import add_health, add_metrics
 from fieldstream.server.routes.openai import add_openai
@@ -110,6 +111,7 @@ def router_of(host: Host) -> APIRouter:
     add_runs(guarded, host)
     add_openai(guarded, host)
     add_ai_sdk(guarded, host)
+    add_ag_ui(guarded, host)
     add_metrics(guarded, host)
     root.include_router(guarded)
     return root
