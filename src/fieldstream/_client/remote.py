@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
@@ -62,10 +63,9 @@ class Remote:
         self.answers: Answers = Answers(self._types)
         self.log = ReceivedLog(after, self._hear)
         self._end: RunEnded | None = None
-        self._cancelled = False
+        self._cancelling: Future[None] | None = None
         self._found = False
-        # Set when it is known whether there is a run (it was found); when no more will come; when the connections are
-        # closed.
+        # Set when it is known whether there is a run (it was found); when no more will come; when its leaver is done.
         self._began = Latch()
         self._over = Latch()
         self._gone = Latch()
@@ -130,9 +130,8 @@ class Remote:
 
     def cancel(self, reason: Failure | None = None) -> None:
         """Ask the server to end the run. Any thread may; the closing event comes from there."""
-        if not self._cancelled and self.outcome is None:
-            self._cancelled = True
-            self._in_loop(self._cancel())
+        if self._cancelling is None and self.outcome is None:
+            self._cancelling = self._in_loop(self._cancel())
 
     async def leave(self, *, cancel: bool) -> None:
         """Stop following, and have the run cancelled, if that is to be; see to it that the server has heard of it."""
@@ -153,7 +152,7 @@ class Remote:
 
     def _close(self) -> None:
         """No more comes for its readers, wherever the server is with it."""
-        if self._cancelled and self.outcome is None:
+        if self._cancelling is not None and self.outcome is None:
             self.log.take([RunEnded(seq=self.log.last + 1, at=0.0, outcome="cancelled", error=_LEFT)])
         self.log.fail(FieldstreamError(f"run {self.id} is no longer followed, and had not ended"))
         self._over.set()
@@ -161,14 +160,18 @@ class Remote:
     async def _stop(self, *, cancelling: bool) -> None:
         """Break the following off, or let it come to the closing event that a cancel brings."""
         await self._began.wait()
+        if self._cancelling is not None:
+            await asyncio.wrap_future(self._cancelling)
         if cancelling:
             await self._over.wait(_GRACE)
         if self._task is not None:
             self._task.cancel()
+            await asyncio.wait([self._task])
+        self._gone.set()
 
     async def _cancel(self) -> None:
         await self._began.wait()
-        if not self._found or self.outcome is not None:
+        if not self._found:
             return
         try:
             async with self._http.connections():
@@ -178,8 +181,8 @@ class Remote:
 
     # Following, in the loop of ours
 
-    def _in_loop(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, tap.background_loop())
+    def _in_loop(self, work: Coroutine[Any, Any, None]) -> Future[None]:
+        return asyncio.run_coroutine_threadsafe(work, tap.background_loop())
 
     @property
     def _path(self) -> str:
@@ -199,7 +202,6 @@ class Remote:
             if self._end is None and self.log.error is None:
                 self.log.fail(FieldstreamError(f"run {self.id} is no longer followed, and had not ended"))
             self._over.set()
-            self._gone.set()
 
     async def _follow(self) -> None:
         follow = self._start if self._inputs is not None else self._resume

@@ -58,7 +58,7 @@ class Types:
         """The same for a field that is a list, as far as that is known."""
         found = self.find_field(name, typed=False)
         if self._module is not None and self._knows(found):
-            find_list(self._module, name)
+            find_list(self._module, _words(found))
         return found
 
     def _knows(self, name: FieldName) -> bool:
@@ -67,7 +67,7 @@ class Types:
         if self._module is None:
             return False
         try:
-            find_field(self._module, name.field if name.predictor is None else f"{name.predictor}/{name.field}")
+            find_field(self._module, _words(name))
         except UnknownFieldError:
             return False
         return True
@@ -76,6 +76,10 @@ class Types:
         """What is known of a call of the predictor with this path."""
         signature = self._signature if self._module is None else self._signatures.get(predictor)
         return PlainAnswer() if signature is None else tap.Answer(signature)
+
+
+def _words(name: FieldName) -> str:
+    return name.field if name.predictor is None else f"{name.predictor}/{name.field}"
 
 
 class Answers(dict[str, tap.Answer]):
