@@ -1,5 +1,7 @@
 """What leaves the process: what is not to be seen is in no byte that a client gets, by whichever way it asks."""
 
+# pyright: reportArgumentType=false
+
 import json
 import logging
 import re
