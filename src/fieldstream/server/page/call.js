@@ -8,6 +8,9 @@ import { KINDS, WHOLE, count, duration, failure, oneLine, ticking, title, tokens
 
 const SHORT = 72;
 
+/** What an LM itself wrote. */
+const CHANNELS = { text: "What the model wrote", reasoning: "Reasoning", tool_call: "Tool call" };
+
 /** Ends that are no failures of the call. */
 const QUIET = { cancelled: ["cancelled", "warn"], abandoned: ["not waited for", "warn"] };
 
@@ -141,46 +144,35 @@ class CallView {
   }
 }
 
-/** A field in its call; where the answer shows it, a word that says so. */
+/** A field in its call; where the answer shows it, a line that says so. */
 class FieldRow {
-  element;
+  element = h("li", { class: "field" });
   #field;
   #views;
-  #label = h("span", { class: "field-state" });
+  #name;
+  #state = h("span", { class: "field-state" });
   #view = null;
-  #details;
 
   constructor(field, views) {
     this.#field = field;
     this.#views = views;
-    const name = field.channel ? { text: "What the model wrote", reasoning: "Reasoning", tool_call: "Tool call" }[field.name] : title(field.name);
-    const other = field.candidate ? ` (candidate ${field.candidate + 1})` : "";
-    this.#details = h(
-      "details",
-      { open: true },
-      h("summary", {}, h("span", { class: "field-name" }, `${name}${other}`), this.#label),
-    );
-    this.element = h("li", { class: "field" }, this.#details);
+    const name = (field.channel && CHANNELS[field.name]) || title(field.name);
+    this.#name = field.candidate ? `${name} (candidate ${field.candidate + 1})` : name;
   }
 
   draw() {
-    const above = this.#views.answers(this.#field);
-    this.element.classList.toggle("elsewhere", above);
-    this.element.classList.toggle("writing", !this.#field.ended);
-    this.#label.textContent = above ? "in the answer below" : this.#field.ended ? "" : "writing";
-    this.#details.hidden = false;
-    if (above) {
-      this.#view?.element.remove();
+    const elsewhere = this.#views.answers(this.#field);
+    if (elsewhere) {
       this.#view = null;
-      this.#details.open = false;
-      return;
-    }
-    if (!this.#view) {
+      this.element.replaceChildren(h("span", { class: "field-name" }, this.#name), " ", this.#state);
+    } else if (!this.#view) {
       this.#view = new FieldView(this.#field, this.#views.code.has(this.#field.name));
-      this.#details.append(this.#view.element);
-      this.#details.open = true;
+      const summary = h("summary", {}, h("span", { class: "field-name" }, this.#name), " ", this.#state);
+      this.element.replaceChildren(h("details", { open: true }, summary, this.#view.element));
     }
-    this.#view.draw();
+    this.element.classList.toggle("elsewhere", elsewhere);
+    this.#state.textContent = elsewhere ? "in the answer below" : this.#field.ended ? "" : "writing";
+    this.#view?.draw();
   }
 }
 

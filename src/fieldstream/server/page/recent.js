@@ -9,6 +9,7 @@ export class Recent {
   #list = h("ul", { class: "recent-list" });
   #api;
   #current = null;
+  #listed = true;
 
   constructor(api) {
     this.#api = api;
@@ -20,10 +21,13 @@ export class Recent {
     const mine = runs.list();
     let all = mine;
     try {
-      const known = new Map(mine.map((each) => [each.run, each]));
-      all = (await this.#api.runs()).map((each) => ({ ...known.get(each.run), ...each }));
-    } catch {
-      // The server lists none; then there are those that are remembered here.
+      if (this.#listed) {
+        const known = new Map(mine.map((each) => [each.run, each]));
+        all = (await this.#api.runs()).map((each) => ({ ...known.get(each.run), ...each }));
+      }
+    } catch (error) {
+      // There are those that are remembered here. A server that lists none is not asked again.
+      this.#listed = error.status !== 403;
     }
     this.#draw(all);
   }
