@@ -340,3 +340,95 @@ async def test_a_run_that_takes_too_long_is_an_error(provider: Provider) -> None
         seen = await run(server, WHY)
         answer.finish()
     assert seen.turns[0]["error"]["code"] == "timeout"
+
+
+# Coming again
+
+
+async def test_a_client_that_comes_again_goes_on_with_its_run(provider: Provider) -> None:
+    answer = Gated(*cut(SKY, 3))
+    provider.script(answer.answer)
+    asked = {"say": WHY, "runId": "run-1", "abortAfter": "STATE_DELTA"}
+    with served({"qa": qa(provider)}, expose=EVERYTHING, resume_chats=True) as server:
+        async with taking(server, asked, {"runId": "run-1"}) as app:
+            answer.let(len(cut(SKY, 3)) // 2)
+            await app.until(shows="Because of the air.")
+            answer.let(len(cut(SKY, 3)) // 4)
+            await app.until(error={"message": "This operation was aborted", "code": "abort"})
+            assert server.host.runs.places.taken == 1
+            answer.finish()
+            seen = await app.done()
+        assert len(provider.requests) == 1
+        with server.http.stream("GET", "/programs/qa/ag-ui/run-1/stream") as again:
+            assert again.headers["content-type"].startswith("text/event-stream")
+            assert "RUN_FINISHED" in again.read().decode()
+    assert seen.turns[-1]["outcome"] == "success"
+    assert said(seen.messages) == ["Because of the air."]
+    assert said(seen.messages, "reasoning") == ["It scatters."]
+    assert seen.state == {"sources": SOURCES}
+
+
+def test_there_may_be_nothing_to_come_back_to(provider: Provider) -> None:
+    provider.script(SKY)
+    body = {"threadId": "t", "runId": "run-1", "messages": [{"id": "u", "role": "user", "content": WHY}]}
+    with served({"qa": qa(provider)}) as server:
+        assert server.http.get("/programs/qa/ag-ui/run-1/stream").status_code == 204
+        assert server.http.post("/programs/qa/ag-ui", json=body).status_code == 200
+        assert server.http.get("/programs/qa/ag-ui/run-1/stream").status_code == 204
+        assert server.http.get("/programs/none/ag-ui/run-1/stream").status_code == 404
+
+
+def test_a_run_can_be_stopped_by_its_clients_name(provider: Provider) -> None:
+    answer = Gated("")
+    provider.script(answer.answer)
+    body = {"threadId": "t", "runId": "a/b", "messages": [{"id": "u", "role": "user", "content": WHY}]}
+    with served({"qa": qa(provider)}, resume_chats=True) as server:
+        with server.http.stream("POST", "/programs/qa/ag-ui", json=body) as going:
+            assert server.http.delete("/programs/qa/ag-ui/a/b/stream").status_code == 204
+            assert '"outcome":{"type":"cancelled"}' in going.read().decode()
+        answer.finish()
+
+
+# Requests
+
+
+@pytest.mark.parametrize(
+    ("program", "changes", "status"),
+    [
+        ("none", {}, 404),
+        ("qa", {"messages": "no"}, 422),
+        ("qa", {"messages": []}, 422),
+        ("qa", {"forwardedProps": {"inputs": 1}}, 422),
+        ("qa", {"forwardedProps": {"inputs": {"nothing": 1}}}, 422),
+    ],
+)
+def test_what_cannot_be_run_is_told(provider: Provider, program: str, changes: Any, status: int) -> None:
+    body = {"threadId": "t", "runId": "r", "messages": [{"id": "u", "role": "user", "content": WHY}], **changes}
+    with served({"qa": qa(provider)}) as server:
+        answer = server.http.post(f"/programs/{program}/ag-ui", json=body)
+    assert answer.status_code == status
+    assert answer.json()["error"]["code"]
+    assert provider.requests == []
+
+
+def test_texts_of_a_message_in_parts(provider: Provider) -> None:
+    provider.script(SKY)
+    parts = [{"type": "text", "text": "Why is"}, {"type": "text", "text": "the sky blue?"}]
+    message = {"id": "u", "role": "user", "content": parts}
+    body = {"threadId": "t", "runId": "r", "messages": [message], "state": None, "forwardedProps": None}
+    with served({"qa": qa(provider)}) as server:
+        answer = server.http.post("/programs/qa/ag-ui", json=body)
+    assert "RUN_FINISHED" in answer.text
+    assert "Why is\n\nthe sky blue?" in provider.requests[0].body["messages"][1]["content"]
+
+
+def test_a_message_that_utf8_cannot_carry_is_the_programs_to_take(provider: Provider) -> None:
+    class Echo(dspy.Module):
+        async def aforward(self, question: str) -> str:
+            return question
+
+    message = {"id": "u", "role": "user", "content": "a\ud800"}
+    body = json.dumps({"threadId": "t", "runId": "r", "messages": [message]})
+    with served({"qa": on(provider, Echo())}) as server:
+        answer = server.http.post("/programs/qa/ag-ui", content=body, headers={"content-type": "application/json"})
+    assert 'RUN_FINISHED","threadId":"t","runId":"r","result":"a\\ud800"' in answer.text

@@ -385,6 +385,32 @@ def test_how_it_ends(outcome: str, error: Failure | None, last: dict[str, Any]) 
     assert said[-1] == last
 
 
+def test_a_client_that_comes_again_is_told_what_stands() -> None:
+    turn = AgUiTurn(view("answer", "reasoning"), request(state={"k": 1}), again=True)
+    events = [
+        *(START, call("c"), field("c", "reasoning"), text("c", "Hm", "reasoning"), ended("c", "reasoning")),
+        *(field("c", "n", kind="data"), value("c", [1], "n"), field("c"), text("c", "S"), text("c", "o")),
+    ]
+    said = frames(turn.feed(events))
+    assert brief(said) == [
+        "RUN_STARTED",
+        "MESSAGES_SNAPSHOT",
+        'STATE_SNAPSHOT {"k":1,"n":[1]}',
+        "STEP_STARTED p",
+        "TEXT_MESSAGE_START r.c.answer",
+    ]
+    assert [each["content"] for each in said[1]["messages"][3:]] == ["Hm", "So"]
+    assert brief(frames(turn.feed([text("c", " be"), value("c", 2, "n", path=(1,))]))) == [
+        "TEXT_MESSAGE_CONTENT r.c.answer  be",
+        'STATE_DELTA [{"op":"add","path":"/n/1","value":2}]',
+    ]
+    assert brief(frames(turn.feed([end("c"), over({})]))) == [
+        "TEXT_MESSAGE_END r.c.answer",
+        "STEP_FINISHED p",
+        "RUN_FINISHED",
+    ]
+
+
 def test_text_that_utf8_cannot_carry() -> None:
     bad = "a\ud800"
     events = [
@@ -432,12 +458,29 @@ def client() -> Generator[Callable[[Any], Any]]:
     assert process.returncode == 0
 
 
-@given(run=proper_runs(), chunk=CHUNKS, state=STATES)
-def test_the_client_has_what_stands(client: Callable[[Any], Any], run: list[Event], chunk: int, state: Any) -> None:
-    """And its verifier, which is strict about the order of events, has nothing to say."""
+@given(
+    run=proper_runs(), chunk=CHUNKS, state=STATES, comes_again=st.none() | st.tuples(st.floats(0, 1), st.floats(0, 1))
+)
+def test_the_client_has_what_stands(
+    client: Callable[[Any], Any], run: list[Event], chunk: int, state: Any, comes_again: tuple[float, float] | None
+) -> None:
+    """And its verifier, which is strict about the order of events, has nothing to say.
+
+    Also where it had read some of the run before, and comes again.
+    """
     asked = [each.model_dump(by_alias=True) for each in request().messages]
-    turn, body = turned(run, chunk, state)
-    seen = client({"messages": asked, "state": state, "body": body.decode()})
+    has = {"messages": asked, "state": state}
+    if comes_again is None:
+        turn, body = turned(run, chunk, state)
+    else:
+        left, joined = sorted(1 + int(share * (len(run) - 1)) for share in comes_again)
+        _, before = turned(run[:left], chunk, state)
+        has = client({**has, "body": before.decode()})
+        turn = AgUiTurn(view("answer", "reasoning"), request(state=state), again=True)
+        body = turn.feed(run[:joined])
+        body += b"".join([turn.feed(run[at : at + chunk]) for at in range(joined, len(run), chunk)])
+        frames(body)
+    seen = client({"messages": has["messages"], "state": has["state"], "body": body.decode()})
 
     assert (seen["thrown"], seen["complaints"]) == (None, [])
     last = run[-1]

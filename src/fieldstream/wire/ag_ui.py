@@ -55,11 +55,17 @@ from fieldstream.wire.view import ChatView
 
 
 class AgUiTurn(ChatTurn):
-    """A run as the answer to an AG-UI client's request."""
+    """A run as the answer to an AG-UI client's request.
 
-    def __init__(self, view: ChatView, request: RunAgentInput) -> None:
+    A client that comes ``again`` may have some of it already, and would add to that: what stands after the events that
+    are fed first is told to it as one conversation and one state, and goes on from there.
+    """
+
+    def __init__(self, view: ChatView, request: RunAgentInput, *, again: bool = False) -> None:
         super().__init__(view)
         self._request = request
+        self._again = again
+        self._last: BaseEvent | None = None
         self._state = _State(request.state)
         # The texts that are shown: their messages' ids, the pieces in which they were told, and those that go on.
         self._messages: dict[TextPart, str] = {}
@@ -71,15 +77,32 @@ class AgUiTurn(ChatTurn):
 
     def feed(self, events: Sequence[Event]) -> bytes:
         """The bytes for these events. Nothing follows the run's end."""
-        return super().feed(events) + self._state.take()
+        told = super().feed(events) + self._state.take()
+        if not self._again:
+            return told
+        self._again = False
+        return self._standing()
+
+    def _standing(self) -> bytes:
+        """The run as it stands, for a client that was told of it before."""
+        standing: list[BaseEvent] = [self._opening(), MessagesSnapshotEvent(messages=self._conversation(()))]
+        standing += self._state.standing()
+        if self._last is not None:
+            standing.append(self._last)
+        else:
+            standing += [StepStartedEvent(step_name=name) for name in self._steps.values()]
+            for part in self._streaming:
+                standing += _starts(part, self._messages[part])
+        return b"".join([data(event.model_dump(by_alias=True)) for event in standing])
 
     # The run, and its steps.
 
     def started(self) -> None:
+        self._say(self._opening())
+
+    def _opening(self) -> BaseEvent:
         request = self._request
-        self._say(
-            RunStartedEvent(thread_id=request.thread_id, run_id=request.run_id, protocol_version=PROTOCOL_VERSION)
-        )
+        return RunStartedEvent(thread_id=request.thread_id, run_id=request.run_id, protocol_version=PROTOCOL_VERSION)
 
     def predictor_started(self, event: CallStarted) -> None:
         # Of the steps that go on no two may have the same name.
@@ -120,13 +143,13 @@ class AgUiTurn(ChatTurn):
     def _finish(self, event: BaseEvent) -> None:
         for name in self._steps.values():
             self._say(StepFinishedEvent(step_name=name))
+        self._last = event
         self._say(event)
 
     # Texts.
 
     def text_started(self, part: TextPart) -> None:
         self._begin(part, self._id(part.id))
-        self._say(TextMessageStartEvent(message_id=self._messages[part], role="assistant"))
 
     def text(self, part: TextPart, text: str) -> None:
         self._more("TEXT_MESSAGE_CONTENT", part, text)
@@ -138,8 +161,6 @@ class AgUiTurn(ChatTurn):
     def reasoning_started(self, part: TextPart) -> None:
         id, self._spare = self._spare or self._id(part.id), None
         self._begin(part, id)
-        self._say(ReasoningStartEvent(message_id=id))
-        self._say(ReasoningMessageStartEvent(message_id=id, role="reasoning"))
 
     def reasoning(self, part: TextPart, text: str) -> None:
         self._more("REASONING_MESSAGE_CONTENT", part, text)
@@ -152,6 +173,8 @@ class AgUiTurn(ChatTurn):
     def _begin(self, part: TextPart, id: str) -> None:
         self._messages[part], self._told[part] = id, []
         self._streaming[part] = None
+        for event in _starts(part, id):
+            self._say(event)
 
     def _more(self, type: str, part: TextPart, text: str) -> None:
         self._told[part].append(text)
@@ -309,6 +332,10 @@ class _State:
             if writers and field in members:
                 self._patches.set(field, members[field])
 
+    def standing(self) -> list[BaseEvent]:
+        """What it is, for a client that may have an earlier one; nothing, where none was told."""
+        return [StateSnapshotEvent(snapshot=self._patches.document)] if self._told else []
+
     def take(self) -> bytes:
         """What is to be told of it."""
         operations = self._patches.take()
@@ -329,6 +356,12 @@ class _State:
             writers.append(part)
             self._patches.withdraw(part.field, ())
         return writers[-1] is part
+
+
+def _starts(part: TextPart, id: str) -> list[BaseEvent]:
+    if part.kind == "text":
+        return [TextMessageStartEvent(message_id=id, role="assistant")]
+    return [ReasoningStartEvent(message_id=id), ReasoningMessageStartEvent(message_id=id, role="reasoning")]
 
 
 def _arguments(part: ToolPart) -> str:

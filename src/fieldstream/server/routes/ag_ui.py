@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple, cast
 from ag_ui.core import AssistantMessage, RunAgentInput, TextPart, UserMessage
 from fastapi import APIRouter, Path, Request, Response
 
+from fieldstream.events import Event
 from fieldstream.server.auth import Client
 from fieldstream.server.chat import Turn, chat_inputs
 from fieldstream.server.delivery import Following
@@ -23,30 +24,35 @@ def add_ag_ui(router: APIRouter, host: Host) -> None:
     known = _Known(host)
     resumes = host.options.resume_chats
 
-    def followed(run: ServedRun, asked: RunAgentInput) -> Response:
-        return Following(run, AgUiTurn(run.mount.view(run.id), asked), cancel_on_leave=not resumes)
+    def followed_again(run: ServedRun, asked: RunAgentInput) -> Response:
+        encoder = AgUiTurn(run.mount.view(run.id), asked, again=True)
+        cursor, events = run.cursor(), list[Event]()
+        while more := cursor.take():
+            events += more
+        return Following(run, encoder, after=cursor.after, before=events)
 
     async def run_agent(request: Request, name: str, body: RunAgentInput) -> Response:
         """Run a program as an AG-UI agent, and answer with AG-UI's events.
 
         The last user message is the program's main text input, what was said before its history, if it has one;
         `forwardedProps.inputs` gives inputs by name. A client that goes away ends the run, unless the server resumes
-        chats: then the same `runId` gives the same run again, from its beginning, and so does a `GET` of its stream.
+        chats: then the same `runId` gives the same run again, as it stands and goes on, and so does a `GET` of its
+        stream.
         """
         mount, client = host.mount(name), host.client(request)
         key = _Key(client, name, body.run_id)
         if resumes and (found := known.get(key)) is not None:
-            return followed(*found)
+            return followed_again(*found)
         run = await host.runs.start(mount, chat_inputs(mount, _turns(body), _inputs(body)), client)
         if resumes:
             known.add(key, run, body)
-        return followed(run, body)
+        return Following(run, AgUiTurn(mount.view(run.id), body), cancel_on_leave=not resumes)
 
     async def follow_agent(request: Request, name: str, run_id: _RunId) -> Response:
-        """Follow a run that this client has started, from its beginning. 204: there is none."""
+        """Follow a run that this client has started, as it stands and goes on. 204: there is none."""
         host.mount(name)
         found = known.get(_Key(host.client(request), name, run_id))
-        return Response(status_code=204) if found is None else followed(*found)
+        return Response(status_code=204) if found is None else followed_again(*found)
 
     async def stop_agent(request: Request, name: str, run_id: _RunId) -> Response:
         """End a run: where chats resume, a client that goes away does not."""
