@@ -20,6 +20,8 @@ class Input:
     required: bool = True
     description: str = ""
     default: Any = None
+    guessed: bool = False
+    """Whether nothing says of which type it is, so that it is taken for a text."""
 
     @property
     def type_name(self) -> str:
@@ -70,13 +72,14 @@ def _parameters(function: Callable[..., Any], program: Any) -> Inputs:
         if parameter.kind is parameter.VAR_KEYWORD:
             takes_any = True
         elif parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            field = fields.get(parameter.name, Input())
+            field = fields.get(parameter.name, Input(guessed=True))
             required = parameter.default is parameter.empty
             known[parameter.name] = Input(
                 hints.get(parameter.name, field.type),
                 required=required,
                 description=field.description,
                 default=None if required else parameter.default,
+                guessed=field.guessed and parameter.name not in hints,
             )
     if takes_any:
         known = {**fields, **known}

@@ -99,9 +99,9 @@ def served(programs: Mapping[str, Any], **options: Any) -> Generator[Served]:
 
 
 @contextmanager
-def serving(application: FastAPI, host: Host) -> Generator[Served]:
+def serving(application: FastAPI, host: Host, **options: Any) -> Generator[Served]:
     """A server of an app in which this host is."""
-    config = uvicorn.Config(application, log_config=None, lifespan="on", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(application, log_config=None, lifespan="on", timeout_graceful_shutdown=5, **options)
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     loops: list[asyncio.AbstractEventLoop] = []

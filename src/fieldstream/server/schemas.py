@@ -2,13 +2,16 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import pydantic
-from pydantic import ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import ConfigDict, Field, TypeAdapter, WithJsonSchema, model_validator
 from pydantic_core import to_jsonable_python
 
 from fieldstream._inputs import Input, Inputs
+
+_ANYTHING = Annotated[Any, WithJsonSchema({"type": "string"})]
+"""An input of which nobody knows the type: it is told to be a text, and taken as it comes."""
 
 
 class ProgramModel(pydantic.BaseModel):
@@ -69,7 +72,8 @@ def _member(name: str, each: Input) -> tuple[Any, Any]:
     about: dict[str, Any] = {"alias": name, "title": name}
     if each.description:
         about["description"] = each.description
-    return _type(each.type), Field(**about) if each.required else Field(default=_plain(each.default), **about)
+    kind = _ANYTHING if each.guessed else _type(each.type)
+    return kind, Field(**about) if each.required else Field(default=_plain(each.default), **about)
 
 
 def _type(kind: Any) -> Any:

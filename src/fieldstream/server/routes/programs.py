@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.routing import APIRoute
+from fastapi.utils import generate_unique_id
 
 from fieldstream.server.delivery import Following
 from fieldstream.server.host import Host
@@ -28,8 +30,9 @@ def add_programs(router: APIRouter, host: Host) -> None:
         return Response(encode(host.mount(name).described()), media_type="application/json")
 
     router.add_api_route("/programs", list_programs, methods=["GET"], tags=["programs"], summary="List the programs")
+    operations = _Operations()
     for mount in host.mounts.values():
-        _add_start(router, host, mount)
+        _add_start(router, host, mount, operations)
     router.add_api_route("/programs/{name}", show_program, methods=["GET"], tags=["programs"], summary="Show a program")
     # A name that is no program's is told so, whatever the body.
     router.add_api_route(
@@ -45,7 +48,21 @@ def _unknown(host: Host) -> Callable[[str], Awaitable[Response]]:
     return unknown
 
 
-def _add_start(router: APIRouter, host: Host, mount: Mount) -> None:
+class _Operations:
+    """The operations' ids: FastAPI's own, which two programs may share whose names differ in their marks alone."""
+
+    def __init__(self) -> None:
+        self._routes: dict[str, list[str]] = {}
+
+    def __call__(self, route: APIRoute) -> str:
+        id = generate_unique_id(route)
+        names = self._routes.setdefault(id, [])
+        if route.name not in names:
+            names.append(route.name)
+        return id if names[0] == route.name else f"{id}_{names.index(route.name) + 1}"
+
+
+def _add_start(router: APIRouter, host: Host, mount: Mount, operations: _Operations) -> None:
     async def start(
         request: Request,
         body: ProgramModel,
@@ -89,4 +106,5 @@ def _add_start(router: APIRouter, host: Host, mount: Mount) -> None:
         description=mount.description or None,
         responses=answers,
         response_model=None,
+        generate_unique_id_function=operations,
     )
