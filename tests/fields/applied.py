@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+from fieldstream._draft import Draft
 from fieldstream.events import UNSET
-from fieldstream.fields import Appended, Assigned, Change, Draft, Withdrawn
+from fieldstream.fields import Appended, Assigned, Change, Withdrawn
 
 
 def applied(changes: Iterable[Change], field: str) -> Any:

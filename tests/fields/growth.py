@@ -70,6 +70,13 @@ def identical(one: Any, other: Any) -> bool:
     return one is UNSET or repr(one) == repr(other)
 
 
+def deep(kind: str, inside: Any) -> Any:
+    """Lists or objects in each other, deeper than Python can recurse."""
+    for _ in range(100_000):
+        inside = [inside] if kind == "list" else {"a": inside}
+    return inside
+
+
 def grows_to(shown: Any, final: Any) -> bool:
     """Whether what is shown may still become the value, by adding alone."""
     if shown is UNSET:

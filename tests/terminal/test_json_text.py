@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldstream.events import Path
-from fieldstream.fields import Draft
+from fieldstream._draft import Draft
 from fieldstream.terminal.json_text import JsonText
 
 Step = tuple[Path, str | None, Any]

@@ -4,9 +4,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from fieldstream._draft import Draft, value_at
 from fieldstream.events import UNSET, CallEnded, CallStarted, Custom, Event, Failure, FieldKind, Path, Status
-from fieldstream.fields import Draft
-from fieldstream.fields.values.draft import value_at
 from tests.wire.chat import START, call, chose, end, ended, event, field, over, reset, text, thought, value
 
 _Field = tuple[str, FieldKind, int]

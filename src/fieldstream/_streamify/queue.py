@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+from fieldstream._draft import Draft
 from fieldstream._messages import StatusMessage, StreamResponse
 from fieldstream._streamify.listener import Listened
 from fieldstream._streamify.pieces import MOST_PIECES, aligned
@@ -28,7 +29,6 @@ from fieldstream.events import (
     RunEnded,
     Status,
 )
-from fieldstream.fields import Draft
 
 
 class _Field:

@@ -18,7 +18,7 @@ from fieldstream.fields.json.values import JsonValuesParser
 from fieldstream.fields.types.calls import CallsParser
 from fieldstream.fields.types.code import CodeParser
 from fieldstream.fields.types.native import NativeFields, NativeReader
-from fieldstream.fields.values.draft import Draft, alike, corrections, value_at
+from fieldstream.fields.values.corrections import alike, corrections
 from fieldstream.fields.values.shapes import Choice, Items, Later, Members, Plain, Scalar, Shape, Slot, Text
 from fieldstream.fields.values.structured import StructuredParser
 from fieldstream.fields.xml.parser import XmlParser
@@ -33,7 +33,6 @@ __all__ = [
     "Closed",
     "CodeParser",
     "Completed",
-    "Draft",
     "FieldParser",
     "Fields",
     "Items",
@@ -55,5 +54,4 @@ __all__ = [
     "XmlParser",
     "alike",
     "corrections",
-    "value_at",
 ]

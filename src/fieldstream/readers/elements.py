@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
 from fieldstream import tap
+from fieldstream._draft import Draft
 from fieldstream._fields import FieldName
 from fieldstream.events import UNSET, CallEnded, Event, FieldDelta, FieldReset, RunEnded
-from fieldstream.fields import Draft
 from fieldstream.log import Completion
 from fieldstream.readers.calls import FieldCalls
 

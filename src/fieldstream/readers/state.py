@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from fieldstream._draft import Draft
 from fieldstream.events import (
     UNSET,
     CallEnded,
@@ -22,7 +23,6 @@ from fieldstream.events import (
     RunSnapshot,
     RunStarted,
 )
-from fieldstream.fields import Draft
 
 
 class _Field:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from fieldstream._draft import Draft
 from fieldstream.events import UNSET, FieldDelta, FieldKind, Path, ResetReason
-from fieldstream.fields import Draft
 from fieldstream.terminal.value import as_json, as_text
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
+from fieldstream._draft import Draft
 from fieldstream.events import (
     UNSET,
     CallEnded,
@@ -23,7 +24,6 @@ from fieldstream.events import (
     RunStarted,
     Status,
 )
-from fieldstream.fields import Draft
 from fieldstream.terminal.call import CallView
 
 

@@ -1,9 +1,9 @@
 """A field's value while it grows, for protocols that say it whole each time: what it is, and when it is worth it."""
 
 import json
-from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
+from fieldstream._draft import Draft
 from fieldstream.events import UNSET, Path
 
 _STEP = 16
@@ -17,21 +17,17 @@ class GrowingValue:
     of the deltas, however long the value becomes. Sizes are estimates of the value's JSON, in characters.
     """
 
-    __slots__ = ("_at", "_pieces", "_root", "_said", "_size")
+    __slots__ = ("_draft", "_said", "_size")
 
     def __init__(self) -> None:
-        self._root: Any = UNSET
-        # The text that grows is kept in pieces, so that it costs no more than its length.
-        self._at: Path | None = None
-        self._pieces: list[str] = []
+        self._draft = Draft()
         self._size = 0
         self._said = -1
 
     @property
     def value(self) -> Any:
         """The value so far; ``UNSET`` before there is any. It is live: later deltas may change it."""
-        self._settle()
-        return self._root
+        return self._draft.value
 
     @property
     def changed(self) -> bool:
@@ -49,60 +45,21 @@ class GrowingValue:
 
     def append(self, path: Path, text: str) -> None:
         """More of the text at this path."""
-        if path != self._at:
-            self._settle()
-            known = _at(self._root, path)
-            self._at, self._pieces = path, [known] if isinstance(known, str) else []
-        self._pieces.append(text)
+        self._draft.append(path, text)
         self._size += len(text)
 
     def assign(self, path: Path, value: Any) -> None:
         """The value at this path is this one."""
-        self._settle()
-        text = json.dumps(value)
-        # Events are shared: what they hold must not grow.
-        self._put(path, json.loads(text) if isinstance(value, dict | list) else value)
-        self._size += len(text) + len(str(path[-1])) + 4 if path else len(text)
+        self._draft.assign(path, value)
+        size = len(json.dumps(value))
+        self._size += size + len(str(path[-1])) + 4 if path else size
 
     def withdraw(self, path: Path) -> None:
         """Forget what is at this path, and in a list what follows it."""
-        self._settle()
+        self._draft.withdraw(path)
         self._size += 1  # It is another, though it has not grown.
         if not path:
-            self._root, self._size, self._said = UNSET, 0, -1
-            return
-        holder, key = _at(self._root, path[:-1]), path[-1]
-        if isinstance(holder, dict):
-            cast("dict[Any, Any]", holder).pop(key, None)
-        elif isinstance(holder, list) and isinstance(key, int):
-            del cast("list[Any]", holder)[key:]
-
-    def _settle(self) -> None:
-        if self._at is not None:
-            at, self._at = self._at, None
-            self._put(at, "".join(self._pieces))
-            self._pieces = []
-
-    def _put(self, path: Path, value: Any) -> None:
-        if not path:
-            self._root = value
-            return
-        holder, key = _at(self._root, path[:-1]), path[-1]
-        if isinstance(holder, dict):
-            holder[key] = value
-        elif isinstance(holder, list) and isinstance(key, int):
-            items = cast("list[Any]", holder)
-            items += [None] * (key + 1 - len(items))
-            items[key] = value
-
-
-def _at(value: Any, path: Iterable[str | int]) -> Any:
-    for key in path:
-        try:
-            value = value[key]
-        except (KeyError, IndexError, TypeError):
-            return UNSET
-    return value
+            self._size, self._said = 0, -1
 
 
 def as_text(value: Any) -> str:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
+from fieldstream._draft import Draft
 from fieldstream.events import UNSET
 from fieldstream.fields import (
     Appended,
@@ -23,7 +24,6 @@ from fieldstream.fields import (
     Change,
     Closed,
     Completed,
-    Draft,
     Fields,
     Opened,
     Withdrawn,

@@ -11,9 +11,9 @@ members that are ``needed``.
 
 from typing import Any, Final, Literal
 
+from fieldstream._draft import Draft
 from fieldstream.events import UNSET, Path
 from fieldstream.fields.changes import Appended, Assigned, Change, Completed, Withdrawn
-from fieldstream.fields.values.draft import Draft
 from fieldstream.fields.values.shapes import (
     Choice,
     Items,

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from fieldstream.fields.changes import Change, Withdrawn
-from fieldstream.fields.values.draft import alike
+from fieldstream.fields.values.corrections import alike
 from fieldstream.fields.values.reader import ValueReader
 from fieldstream.fields.values.shapes import Later, Plain, Shape, Slot, Text
 from fieldstream.fields.values.structured import LiteralReader

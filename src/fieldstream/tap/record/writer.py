@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from fieldstream._draft import Draft
 from fieldstream.events import UNSET, FieldDelta, FieldEnded, FieldKind, FieldReset, FieldStarted, Path, ResetReason
 from fieldstream.fields import (
     Appended,
@@ -18,7 +19,6 @@ from fieldstream.fields import (
     Change,
     Closed,
     Completed,
-    Draft,
     FieldParser,
     Fields,
     NativeFields,
