@@ -102,6 +102,9 @@ def test_a_tool_of_the_program_is_none_of_the_clients() -> None:
     ]
     assert {tool.server_label for tool in tools} == {"qa"}
     assert "response.mcp_call.completed" in [event.type for event in said]
+    deltas = [event.delta for event in said if event.type == "response.mcp_call_arguments.delta"]
+    assert deltas == [event.arguments for event in said if event.type == "response.mcp_call_arguments.done"]
+    assert deltas == [tool.arguments for tool in tools]
     assert not [item for item in response.output if item.type == "function_call"]
 
 

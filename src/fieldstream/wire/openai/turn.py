@@ -171,7 +171,6 @@ class OpenAITurn(ChatTurn):
         if self.problem is None:
             self.broken(problem)
             self.problem = problem
-            self._over = True
 
     def _grow(self, text: str) -> None:
         """Send more text; where some waits, all that is not sent yet."""
