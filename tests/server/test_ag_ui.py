@@ -16,6 +16,7 @@ import pytest
 from fieldstream.server import Expose, Limits, Mount
 from fieldstream.server.auth import Client
 from fieldstream.simulator import Answer, Provider, simulate
+from fieldstream.wire.ag_ui import AgUiTurn
 from tests.clients import node
 from tests.server.serving import Served, on, served
 from tests.support.leftovers import no_threads_left
@@ -340,6 +341,21 @@ async def test_a_run_that_takes_too_long_is_an_error(provider: Provider) -> None
         seen = await run(server, WHY)
         answer.finish()
     assert seen.turns[0]["error"]["code"] == "timeout"
+
+
+async def test_a_fault_of_the_server_is_no_success(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client takes a stream that ends without a last event for a finished one; one that breaks off it does not."""
+
+    def broken(self: AgUiTurn, part: Any, text: str) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(AgUiTurn, "text", broken)
+    provider.script(SKY)
+    with served({"qa": qa(provider)}) as server:
+        async with taking(server, WHY) as app:
+            lines = [line async for line in app.script]
+    assert lines[-2]["thrown"] == "TypeError: terminated"
+    assert "outcome" not in lines[-2]
 
 
 # Coming again
