@@ -12,7 +12,7 @@ from benchmarks.figures import Figure
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection, PipeConnection
 
-SECTIONS = ("chunks", "singly", "litellm", "growth", "memory", "values", "first_text", "load", "startup")
+SECTIONS = ("chunks", "singly", "litellm", "growth", "memory", "values", "first_text", "load", "serving", "startup")
 """The modules that measure, in the order of the table."""
 
 
