@@ -105,12 +105,15 @@ def test_a_text_is_a_message() -> None:
                 "inputTokens": 3,
                 "outputTokens": 2,
                 "totalTokens": 5,
-                "reasoningTokens": 0,
-                "cachedInputTokens": 0,
-                "cacheWriteInputTokens": 0,
             }
         ],
     }
+
+
+@pytest.mark.parametrize("count", [-1, 1 << 60])
+def test_a_count_that_makes_no_sense_is_left_out(count: int) -> None:
+    said = told([START, over({}, usage={"m": {"prompt_tokens": count, "completion_tokens": 2, "total_tokens": 5}})])
+    assert said[-1]["usage"] == [{"model": "m", "outputTokens": 2, "totalTokens": 5}]
 
 
 def test_steps_that_go_on_at_once_have_names_of_their_own() -> None:

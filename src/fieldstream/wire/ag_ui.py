@@ -9,7 +9,7 @@ and what the program itself says are custom events. Text is withdrawn by telling
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from ag_ui.core import (
     PROTOCOL_VERSION,
@@ -30,7 +30,6 @@ from ag_ui.core import (
     RunFinishedEvent,
     RunFinishedSuccessOutcome,
     RunStartedEvent,
-    StateSnapshotEvent,
     StepFinishedEvent,
     StepStartedEvent,
     TextMessageEndEvent,
@@ -47,7 +46,7 @@ from ag_ui.core import (
 from fieldstream.events import UNSET, CallEnded, CallStarted, Event, Failure, FieldDelta, FieldReset, ResetReason
 from fieldstream.wire.openai.usage import tokens
 from fieldstream.wire.parts import DataPart, Part, TextPart, ToolPart
-from fieldstream.wire.patches import Patches
+from fieldstream.wire.shared_state import SharedState
 from fieldstream.wire.sse import data
 from fieldstream.wire.turn import ChatTurn
 from fieldstream.wire.values import as_text
@@ -66,7 +65,7 @@ class AgUiTurn(ChatTurn):
         self._request = request
         self._again = again
         self._last: BaseEvent | None = None
-        self._state = _State(request.state)
+        self._state = SharedState(request.state)
         # The texts that are shown: their messages' ids, the pieces in which they were told, and those that go on.
         self._messages: dict[TextPart, str] = {}
         self._told: dict[TextPart, list[str]] = {}
@@ -279,85 +278,6 @@ class AgUiTurn(ChatTurn):
         self.write(data(event))
 
 
-class _State:
-    """The state that an agent shares with its app: the app's own, and in it the program's fields by their names.
-
-    Where several calls write a field, it is that of the one which began last.
-    """
-
-    def __init__(self, state: Any) -> None:
-        self._given = cast("dict[str, Any]", state) if isinstance(state, dict) else {}
-        self._patches = Patches({**self._given})
-        self._told = False
-        # Who writes each field, in the order of their first words; it has the last one's value.
-        self._writers: dict[str, list[DataPart]] = {}
-
-    def change(self, part: DataPart, event: FieldDelta | FieldReset) -> None:
-        """A field's value changes so."""
-        if isinstance(event, FieldReset):
-            if not event.path:
-                self.withdraw(part)
-            elif part in self._writers.get(part.field, ()) and self._writes(part):
-                self._patches.withdraw(part.field, event.path)
-        elif self._writes(part):
-            if event.text is not None:
-                self._patches.append(part.field, event.path, event.text)
-            else:
-                self._patches.assign(part.field, event.path, event.value)
-
-    def settle(self, part: DataPart) -> None:
-        """A field has the value that it has now."""
-        if self._writes(part):
-            self._patches.set(part.field, part.value)
-
-    def withdraw(self, part: DataPart) -> None:
-        """What this part wrote does not stand any more."""
-        writers = self._writers.get(part.field, [])
-        if part not in writers:
-            return
-        last = writers[-1]
-        writers[:] = [each for each in writers if each is not part and (each.shown or each is last)]
-        if last is not part:
-            return
-        self._patches.withdraw(part.field, ())
-        if writers:
-            self._patches.set(part.field, writers[-1].value)
-
-    def conclude(self, result: Any) -> None:
-        """What the program returned has the last word."""
-        members = cast("dict[str, Any]", result) if isinstance(result, dict) else {}
-        for field, writers in self._writers.items():
-            while writers and not writers[-1].shown:
-                self.withdraw(writers[-1])
-            if writers and field in members:
-                self._patches.set(field, members[field])
-
-    def standing(self) -> list[BaseEvent]:
-        """What it is, for a client that may have an earlier one; nothing, where none was told."""
-        return [StateSnapshotEvent(snapshot=self._patches.document)] if self._told else []
-
-    def take(self) -> bytes:
-        """What is to be told of it."""
-        operations = self._patches.take()
-        if not operations:
-            return b""
-        delta = data({"type": "STATE_DELTA", "delta": operations})
-        if self._told:
-            return delta
-        self._told = True
-        return data(StateSnapshotEvent(snapshot=self._given).model_dump(by_alias=True)) + delta
-
-    def _writes(self, part: DataPart) -> bool:
-        """Whether what it says of its field is to be seen. With its first word it takes the place of another."""
-        if part.candidate:
-            return False
-        writers = self._writers.setdefault(part.field, [])
-        if part not in writers:
-            writers.append(part)
-            self._patches.withdraw(part.field, ())
-        return writers[-1] is part
-
-
 def _starts(part: TextPart, id: str) -> list[BaseEvent]:
     if part.kind == "text":
         return [TextMessageStartEvent(message_id=id, role="assistant")]
@@ -380,10 +300,15 @@ def _usage(model: str, usage: Any) -> TokenUsage:
     return TokenUsage(
         provider=provider if slash else None,
         model=name if slash else model,
-        input_tokens=counted.input,
-        output_tokens=counted.output,
-        total_tokens=counted.total,
-        reasoning_tokens=counted.reasoning,
-        cached_input_tokens=counted.cached,
-        cache_write_input_tokens=counted.cache_written,
+        input_tokens=_count(counted.input),
+        output_tokens=_count(counted.output),
+        total_tokens=_count(counted.total),
+        reasoning_tokens=_count(counted.reasoning),
+        cached_input_tokens=_count(counted.cached),
+        cache_write_input_tokens=_count(counted.cache_written),
     )
+
+
+def _count(count: int) -> int | None:
+    """A count that JavaScript can count to; none, where it is not known or makes no sense."""
+    return count if 0 < count < 1 << 53 else None
