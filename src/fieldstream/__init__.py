@@ -4,6 +4,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fieldstream import events as events
+    from fieldstream import server as server
+    from fieldstream import terminal as terminal
     from fieldstream._client.client import Client
     from fieldstream._emit import emit
     from fieldstream._errors import (
@@ -111,7 +114,13 @@ __all__ = [
 ]
 
 
+_PACKAGES = {"events", "server", "terminal"}
+"""What may be used as ``fieldstream.server`` where only ``fieldstream`` was imported."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return import_module(f"fieldstream.{name}")
     if name in _HOMES:
         value = getattr(import_module(f"fieldstream.{_HOMES[name]}"), name)
         globals()[name] = value
