@@ -194,11 +194,15 @@ class Runs:
         keepers = tuple(self._keepers)
         if keepers:
             await asyncio.wait(keepers, timeout=seconds)
-        for run in tuple(self._open.values()):
-            run.cancel(_SHUTDOWN)
+        self.end()
         if self._keepers:
             await asyncio.wait(tuple(self._keepers))
         await self.audience.gone(_LAST_WORDS)
+
+    def end(self) -> None:
+        """Cancel all runs, because the server ends."""
+        for run in tuple(self._open.values()):
+            run.cancel(_SHUTDOWN)
 
     def _refuse_when_draining(self) -> None:
         if self.draining:

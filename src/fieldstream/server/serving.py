@@ -56,7 +56,7 @@ class _Process(uvicorn.Server):
     """When it is to end, its host ends the runs first: until then it listens and says that it takes no new ones.
 
     Uvicorn, which would close WebSockets at once, has only connections left that wait for nothing. A second signal
-    ends the waiting.
+    ends the runs at once, and a third whatever is left.
     """
 
     def __init__(self, config: uvicorn.Config, host: Host, ready: Callable[[str], None]) -> None:
@@ -64,7 +64,7 @@ class _Process(uvicorn.Server):
         self._host = host
         self._ready = ready
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._draining: asyncio.Task[None] | None = None
+        self._hurries = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -87,16 +87,19 @@ class _Process(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.force_exit = self.should_exit
-        self.should_exit = True
-        if self.force_exit and self._loop is not None and self._draining is not None:
-            self._loop.call_soon_threadsafe(self._draining.cancel)
+        if not self.should_exit:
+            self.should_exit = True
+        elif not self._hurries and self._loop is not None:
+            self._hurries = True
+            self._loop.call_soon_threadsafe(self._host.runs.end)
+        else:
+            self.force_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if not self.force_exit:
-            self._draining = asyncio.create_task(self._host.runs.drain(self._host.limits.shutdown_seconds))
-            await asyncio.wait([self._draining])
+        await self._host.runs.drain(0 if self._hurries else self._host.limits.shutdown_seconds)
         await super().shutdown(sockets)
+        if self.force_exit:  # Uvicorn leaves that out, and its task would be cancelled with a traceback.
+            await self.lifespan.shutdown()
 
 
 def _is_loopback(address: str) -> bool:
