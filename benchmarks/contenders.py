@@ -17,8 +17,8 @@ import pydantic
 from dspy.streaming import StreamListener, streamify
 
 import fieldstream
+from fieldstream._draft import Draft
 from fieldstream.events import Event, FieldDelta
-from fieldstream.fields import Draft
 
 QUESTION = "Why?"
 
