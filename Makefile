@@ -88,5 +88,6 @@ $(CLIENTS): tests/clients/package.json tests/clients/package-lock.json scripts/n
 	scripts/npm-ci $(BIN)/python $(<D)
 	@touch $@
 
-chromium:
-	@scripts/chromium
+chromium: $(DEV)
+	@$(BIN)/python -m tests.support.chromium >/dev/null || \
+		scripts/system-packages chromium fonts-dejavu-core fonts-noto-core

@@ -1,7 +1,6 @@
 """A real Chromium, the system's, and pages in it that may load nothing from elsewhere and complain of nothing."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,14 +12,8 @@ from playwright.sync_api import Browser, Page, Playwright, Request, sync_playwri
 from fieldstream.server import Expose
 from fieldstream.simulator import Provider, simulate
 from tests.server.page.opened import Opened
+from tests.support.chromium import chromium
 from tests.support.serving import on, served
-
-
-def chromium() -> str:
-    """The system's browser."""
-    found = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
-    assert found is not None, "there is no Chromium: run `apt-get install chromium` (`make test` does)"
-    return found
 
 
 @pytest.fixture(scope="module")
