@@ -44,11 +44,11 @@ from ag_ui.core import (
 )
 
 from fieldstream.events import UNSET, CallEnded, CallStarted, Event, Failure, FieldDelta, FieldReset, ResetReason
-from fieldstream.wire.openai.usage import tokens
 from fieldstream.wire.parts import DataPart, Part, TextPart, ToolPart
 from fieldstream.wire.shared_state import SharedState
 from fieldstream.wire.sse import data
 from fieldstream.wire.turn import ChatTurn
+from fieldstream.wire.usage import tokens
 from fieldstream.wire.values import as_text
 from fieldstream.wire.view import ChatView
 

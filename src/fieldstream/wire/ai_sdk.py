@@ -18,10 +18,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from fieldstream.events import UNSET, Event, Failure, ResetReason
-from fieldstream.wire.openai.usage import tokens
 from fieldstream.wire.parts import DataPart, Part, TextPart, ToolPart
 from fieldstream.wire.sse import data
 from fieldstream.wire.turn import ChatTurn
+from fieldstream.wire.usage import tokens
 from fieldstream.wire.view import ChatView
 
 Version = Literal[6, 7]

@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 from fieldstream.wire.openai.turn import SEPARATOR, ClientCall, OpenAITurn, Problem
-from fieldstream.wire.openai.usage import Tokens
 from fieldstream.wire.parts import TextPart, ToolPart
 from fieldstream.wire.sse import data
+from fieldstream.wire.usage import Tokens
 from fieldstream.wire.view import ChatView
 
 DONE = b"data: [DONE]\n\n"

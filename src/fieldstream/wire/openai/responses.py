@@ -6,9 +6,9 @@ from typing import Any
 
 from fieldstream.events import ResetReason
 from fieldstream.wire.openai.turn import ClientCall, OpenAITurn, Problem
-from fieldstream.wire.openai.usage import Tokens
 from fieldstream.wire.parts import Part, TextPart, ToolPart
 from fieldstream.wire.sse import data
+from fieldstream.wire.usage import Tokens
 from fieldstream.wire.values import as_text
 from fieldstream.wire.view import ChatView
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from fieldstream.events import Event, Failure, ResetReason, RunEnded
 from fieldstream.wire.openai.sent import Diverged, Sent
-from fieldstream.wire.openai.usage import Tokens, mapping, tokens
 from fieldstream.wire.parts import Part, TextPart
 from fieldstream.wire.turn import ChatTurn
+from fieldstream.wire.usage import Tokens, mapping, tokens
 from fieldstream.wire.view import ChatView
 
 SEPARATOR = "\n\n"

@@ -5,7 +5,7 @@ from typing import Any
 from openai.types import CompletionUsage
 from openai.types.responses import ResponseUsage
 
-from fieldstream.wire.openai.usage import Tokens, tokens
+from fieldstream.wire.usage import Tokens, tokens
 
 CHAT: dict[str, Any] = {
     "prompt_tokens": 10,
