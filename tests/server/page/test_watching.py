@@ -286,7 +286,7 @@ def test_a_reader_who_has_scrolled_up_stays_there(opened: Opened, provider: Prov
 
 
 def test_a_long_stream_is_shown_whole(opened: Opened, provider: Provider) -> None:
-    words = [f"word{number} " for number in range(20_000)]
+    words = [f"word{number} " for number in range(8_000)]
     head, tail = (
         "[[ ## reasoning ## ]]\n…\n\n[[ ## answer ## ]]\n",
         "\n\n[[ ## sources ## ]]\n[]\n\n[[ ## completed ## ]]",

@@ -150,6 +150,7 @@ class Page {
     this.#view?.close();
     this.#view = new RunView({ program, inputs, clock, announce: this.#announcer.say, tail: this.#tail, actions });
     this.#stage.replaceChildren(this.#view.element);
+    document.title = `${program.name} · fieldstream`;
     return this.#view;
   }
 

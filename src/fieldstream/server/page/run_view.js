@@ -3,6 +3,7 @@
 import { AnswerView } from "./answer.js";
 import { EntriesView } from "./call.js";
 import { h } from "./dom.js";
+import { Frames } from "./frames.js";
 import { isCode } from "./schema.js";
 import { RunState } from "./state.js";
 import { ValueView } from "./value.js";
@@ -26,7 +27,7 @@ export class RunView {
   #views = new Views();
   #entries;
   #answer;
-  #frame = 0;
+  #frames = new Frames(() => this.draw());
   #ticker = 0;
   #pill = h("span", { class: "pill running" }, "Running");
   #elapsed = h("span", { class: "elapsed", "aria-label": "Time" });
@@ -70,13 +71,11 @@ export class RunView {
 
   feed(event) {
     this.state.apply(event);
-    this.#frame ||= requestAnimationFrame(() => this.draw());
+    this.#frames.ask();
   }
 
   /** Draw what has changed. All that came since the last frame is drawn at once. */
   draw() {
-    cancelAnimationFrame(this.#frame);
-    this.#frame = 0;
     const { state } = this;
     const { changed, news } = state.take();
     this.#entries.draw();
@@ -100,7 +99,7 @@ export class RunView {
 
   close() {
     clearInterval(this.#ticker);
-    cancelAnimationFrame(this.#frame);
+    this.#frames.stop();
     this.element.remove();
   }
 
@@ -120,7 +119,7 @@ export class RunView {
   }
 
   #ended() {
-    const { outcome, error, usage, firstText, at, deltas } = this.state;
+    const { outcome, error, usage, firstText, at } = this.state;
     this.#pill.textContent = OUTCOMES[outcome] ?? outcome;
     this.#pill.className = `pill ${outcome}`;
     this.element.classList.add("over");
@@ -133,7 +132,6 @@ export class RunView {
     }
     const said = [["Total time", duration(at)]];
     if (firstText !== null) said.push(["First text after", duration(firstText)]);
-    said.push(["Pieces of text", deltas.toLocaleString("en")]);
     for (const [model, used] of Object.entries(usage)) if (tokens(used)) said.push([model, tokens(used)]);
     this.#end.append(h("dl", { class: "facts" }, ...said.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))));
   }

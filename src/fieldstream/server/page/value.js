@@ -58,7 +58,7 @@ class Part {
     const part = new Part(value, key);
     if (this.kind === "list") {
       this.parts.push(part);
-      part.row = h("li", {}, part.holder);
+      part.row = h("li", { "data-number": this.parts.length }, part.holder);
     } else {
       this.parts.set(key, part);
       part.row = h("div", { class: "member" }, h("dt", {}, key), h("dd", {}, part.holder));
