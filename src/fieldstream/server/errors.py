@@ -8,6 +8,7 @@ from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException as StarletteException
 from starlette.requests import HTTPConnection
 from starlette.types import Message
 
@@ -110,7 +111,7 @@ def routes(gate: Gate, render: Callable[[ApiError], Response] = ApiError.respons
                     refused = _of_request(error.errors())
                 except ApiError as error:
                     refused = error
-                except HTTPException as error:  # FastAPI's own, of a body that is no text, say.
+                except StarletteException as error:  # FastAPI's own, of a body that is no text, say.
                     refused = ApiError(error.status_code, "bad_request", f"{error.detail}; send JSON in UTF-8")
                 gate.refused(refused)
                 return render(refused)
