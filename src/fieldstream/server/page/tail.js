@@ -12,6 +12,8 @@ export class Tail {
   #written;
   #following = false;
   #active = false;
+  #touched = false;
+  #place = 0;
 
   /** `written` is the element that grows. */
   constructor(written) {
@@ -19,6 +21,9 @@ export class Tail {
     addEventListener("scroll", () => this.#scrolled(), { passive: true });
     // Who turns the wheel up means it, also where the page grows faster.
     addEventListener("wheel", (event) => event.deltaY < 0 && this.#leave(), { passive: true });
+    for (const name of ["touchstart", "touchend", "touchcancel"]) {
+      addEventListener(name, ({ touches }) => (this.#touched = touches.length > 0), { passive: true });
+    }
     addEventListener("keydown", (event) => ["PageUp", "Home", "ArrowUp"].includes(event.key) && !typing(event) && this.#leave());
   }
 
@@ -39,7 +44,7 @@ export class Tail {
   follow() {
     if (!this.#active) return;
     const below = this.#below();
-    if (this.#following && below > 0) scrollBy({ top: below, behavior: "instant" });
+    if (this.#following && !this.#touched && below > 0) scrollBy({ top: below, behavior: "instant" });
     this.button.hidden = this.#following || below <= 0;
   }
 
@@ -50,8 +55,11 @@ export class Tail {
   }
 
   #scrolled() {
+    const up = scrollY < this.#place;
+    this.#place = scrollY;
     if (!this.#active) return;
-    this.#following = this.#below() <= NEAR;
+    if (this.#below() <= NEAR) this.#following = true;
+    else if (up) this.#following = false;
     this.button.hidden = this.#following;
   }
 
