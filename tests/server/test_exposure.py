@@ -149,23 +149,24 @@ def native() -> set[str]:
     return {NATIVE} if HAS_ENGINES else set()
 
 
-WIDENED: list[tuple[Expose | None, set[str]]] = [
-    (None, set()),
-    (Expose(fields=["cot.predict/answer"]), set()),
-    (Expose(fields=["plan/plan"]), {PLAN}),
-    (Expose(fields=["plan", "answer"]), {PLAN, DRAFT}),
-    (Expose(reasoning=True), {REASONING, *native()}),
-    (Expose(tool_arguments=True), {ARGUMENT}),
-    (Expose(tool_results=True), {RESULT, ARGUMENT}),  # This tool says its argument in its result.
-    (Expose(fields=["cot.predict/reasoning"]), {REASONING}),
-    (Expose(every_field=True), {PLAN, DRAFT, REASONING, THOUGHT, ARGUMENT, RESULT}),
-    (Expose(lm_text=True), {OUTSIDE}),
-    (Expose.everything(), SECRETS - {PROBLEM} - ({NATIVE} - native())),
-]
+WIDENED: dict[str, tuple[Expose | None, set[str]]] = {
+    "default": (None, set()),
+    "an own field": (Expose(fields=["cot.predict/answer"]), set()),
+    "another's field": (Expose(fields=["plan/plan"]), {PLAN}),
+    "all of a name": (Expose(fields=["plan", "answer"]), {PLAN, DRAFT}),
+    "reasoning": (Expose(reasoning=True), {REASONING, *native()}),
+    "reasoning by name": (Expose(fields=["cot.predict/reasoning"]), {REASONING}),
+    "tool arguments": (Expose(tool_arguments=True), {ARGUMENT}),
+    "tool results": (Expose(tool_results=True), {RESULT, ARGUMENT}),  # This tool says its argument in its result.
+    "every field": (Expose(every_field=True), {PLAN, DRAFT, REASONING, THOUGHT, ARGUMENT, RESULT}),
+    "LM text": (Expose(lm_text=True), {OUTSIDE}),
+    "everything": (Expose.everything(), SECRETS - {PROBLEM} - ({NATIVE} - native())),
+}
 
 
-@pytest.mark.parametrize(("expose", "visible"), WIDENED, ids=str)
-def test_what_is_hidden_is_in_no_byte(provider: Provider, expose: Expose | None, visible: set[str]) -> None:
+@pytest.mark.parametrize("widened", WIDENED)
+def test_what_is_hidden_is_in_no_byte(provider: Provider, widened: str) -> None:
+    expose, visible = WIDENED[widened]
     with served({"agent": Agent(lm_of(provider))}, expose=expose, list_runs=True) as server:
         assert seen(server) == visible
 

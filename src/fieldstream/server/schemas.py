@@ -31,7 +31,7 @@ class ProgramModel(pydantic.BaseModel):
 
     def given(self) -> dict[str, Any]:
         """The inputs that were given, by name. Those that were not are left to the program."""
-        names = {name: info.alias or name for name, info in type(self).model_fields.items()}
+        names = {name: str(info.alias) for name, info in type(self).model_fields.items()}
         known = {alias: getattr(self, name) for name, alias in names.items() if name in self.model_fields_set}
         return known | (self.model_extra or {})
 
