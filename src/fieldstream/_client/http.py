@@ -22,6 +22,9 @@ _LONGEST_PAUSE = 10.0
 
 _TRANSIENT = {408, 429, 500, 502, 503, 504}
 
+UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout)
+"""Errors of connections that were never there: nothing was asked."""
+
 
 class Patience:
     """How often in a row something is tried again, and after which pauses, in seconds."""
@@ -132,6 +135,8 @@ class Http:
     def lost(self, error: Exception) -> ConnectionLostError:
         """What a connection's error is to those who read."""
         words = str(error) or type(error).__name__
+        if isinstance(error, UNREACHED):
+            return ConnectionLostError(f"nothing answers at {self.url} ({words}); is the server running there?")
         return ConnectionLostError(f"the connection to {self.url} failed: {words}")
 
 

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 
 from fieldstream import tap
-from fieldstream._client.http import Http, is_transient
+from fieldstream._client.http import UNREACHED, Http, is_transient
 from fieldstream._client.types import Answers, Types, prediction_of
 from fieldstream._errors import (
     ConnectionLostError,
@@ -242,7 +242,7 @@ class Remote:
                 self._find()
                 yield response
         except ConnectionLostError as error:
-            if self._found:
+            if self._found or isinstance(error.__cause__, UNREACHED):
                 raise
             raise ConnectionLostError(f"{error}; the run may have begun, and was not started again") from error
         finally:
