@@ -360,7 +360,7 @@ def test_a_server_that_cannot_be_reached_is_told(url: str) -> None:
     with cut(url, Cuts()) as gone:
         pass
     client = Client(gone, retries=1, backoff=0.001)
-    with pytest.raises(ConnectionLostError, match="is the server running there?$"), client.stream("qa", question="?"):
+    with pytest.raises(ConnectionLostError, match=r"is the server running there\?$"), client.stream("qa", question="?"):
         pass
     with pytest.raises(ConnectionLostError, match="1 tries in a row failed"), client.follow("x"):
         pass
