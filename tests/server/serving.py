@@ -20,7 +20,7 @@ from fieldstream.server.host import Host
 from fieldstream.server.runs import ServedRun
 from fieldstream.simulator import Provider
 from fieldstream.wire.json import decode_event, encode
-from tests.support.leftovers import DEADLINE
+from tests.support.leftovers import DEADLINE, no_tasks_left
 
 T = TypeVar("T")
 
@@ -106,11 +106,16 @@ def serving(application: FastAPI, host: Host, **options: Any) -> Generator[Serve
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     loops: list[asyncio.AbstractEventLoop] = []
     begun = threading.Event()
+    problems: list[BaseException] = []
 
     async def serve() -> None:
         loops.append(asyncio.get_running_loop())
         begun.set()
         await server.serve(sockets=[listener])
+        try:
+            await no_tasks_left()
+        except BaseException as error:
+            problems.append(error)
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), name="served")
     thread.start()
@@ -123,6 +128,7 @@ def serving(application: FastAPI, host: Host, **options: Any) -> Generator[Serve
         server.should_exit = True
         thread.join()
         listener.close()
+        assert not problems, problems
 
 
 def events_of(answer: httpx.Response) -> list[Event]:

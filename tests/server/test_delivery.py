@@ -3,6 +3,7 @@
 # pyright: reportArgumentType=false
 
 import asyncio
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -236,3 +237,32 @@ def test_a_guard_ends_the_run_for_its_readers(provider: Provider) -> None:
         assert isinstance(end, RunEnded)
         assert (end.outcome, end.error) == ("cancelled", Failure(kind="guard", message="no air"))
         assert "scatters" not in text_of(merged(events))
+
+
+def test_who_takes_nothing_for_too_long_is_left(provider: Provider) -> None:
+    provider.script(Answer(chunks=cut(chat(answer="word " * 2_000_000), 200_000)))
+    qa = on(provider, dspy.Predict("question -> answer"))
+    with served({"qa": qa}, limits=Limits(stall_seconds=0.2, heartbeat_seconds=0.05)) as server:
+        where = urlsplit(server.url)
+        with socket.socket() as idle:
+            idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            idle.connect((where.hostname, where.port))
+            body = json.dumps(ASKED).encode()
+            head = [
+                "POST /programs/qa/runs?cancel_on_disconnect=1 HTTP/1.1",
+                "Host: x",
+                "Content-Type: application/json",
+            ]
+            idle.sendall("\r\n".join([*head, f"Content-Length: {len(body)}", "", ""]).encode() + body)
+            assert idle.recv(12) == b"HTTP/1.1 200"
+            server.until(lambda: server.figure("readers") == 0)
+        # One that reads, but for which there is nothing, is not.
+        gated = Gated("[[ ## answer ## ]]\nyes")
+        provider.script(gated.answer)
+        with server.http.stream("POST", "/programs/qa/runs", json=ASKED) as answer:
+            lines = answer.iter_lines()
+            for _ in range(8):  # That is twice as long.
+                while next(lines) != ":":
+                    pass
+            gated.finish()
+            assert "run.ended" in list(lines)[-2]

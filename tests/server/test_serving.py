@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
@@ -15,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from fieldstream.events import RunEnded
-from fieldstream.simulator import Provider, simulate
+from fieldstream.simulator import Answer, Provider, simulate
 from tests.server.serving import ASKED, read_events
 from tests.support.leftovers import DEADLINE
 from tests.support.reading import Gated, chat, cut
@@ -56,12 +58,12 @@ class Process:
     def tell(self, number: signal.Signals = signal.SIGTERM) -> None:
         self.process.send_signal(number)
 
-    def ended(self) -> str:
+    def ended(self, *, quietly: bool = True) -> str:
         """What it said on standard error. It ended well."""
         _, errors = self.process.communicate(timeout=DEADLINE)
         assert self.process.returncode == 0, errors
         assert "Traceback" not in errors, errors
-        for line in errors.splitlines():
+        for line in errors.splitlines() if quietly else ():
             assert json.loads(line)["level"] != "ERROR", errors
         return errors
 
@@ -179,6 +181,23 @@ def signalled(server: Process) -> None:
     """The server has heard of the signal, or is gone."""
     with suppress(httpx.HTTPError):
         server.http.get("/healthz")
+
+
+def test_a_reader_who_reads_nothing_does_not_keep_it(provider: Provider) -> None:
+    provider.script(Answer(chunks=cut(chat(answer="word " * 2_000_000), 200_000)))
+    with process(provider, 3600) as server, socket.socket() as idle:
+        idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        idle.connect(("127.0.0.1", int(server.url.rpartition(":")[2])))
+        body = json.dumps(ASKED).encode()
+        head = ["POST /programs/qa/runs HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json"]
+        idle.sendall("\r\n".join([*head, f"Content-Length: {len(body)}", "", ""]).encode() + body)
+        found = re.search(r"x-fieldstream-run: (\S+)", idle.recv(2048).decode())
+        assert found
+        state = server.http.get(f"/runs/{found[1]}/events", headers={"Accept": "application/json"}).json()
+        assert state["outcome"] == "completed"
+        server.tell()
+        errors = server.ended(quietly=False)
+        assert "Exception in ASGI" not in errors
 
 
 def test_a_name_that_was_made_to_lead_here_is_refused(provider: Provider) -> None:

@@ -1,39 +1,41 @@
 """Those who follow a server's runs at the moment."""
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from fieldstream.server.metrics import Metrics
 
 
 class Audience:
-    """Counts the readers of a server's runs, so that a server that ends can wait until all have read to the end."""
+    """The readers of a server's runs. A server that ends waits until they have read to the end, but not for ever."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._count = 0
+        self._readers: set[Callable[[], object]] = set()
         self._nobody = asyncio.Event()
         self._nobody.set()
 
     @contextmanager
-    def reader(self) -> Generator[None]:
-        """One more reader, while the block goes on."""
-        self._count += 1
+    def reader(self, leave: Callable[[], object]) -> Generator[None]:
+        """One more reader, while the block goes on. ``leave`` ends that, also where it waits for its connection."""
+        self._readers.add(leave)
         self._metrics.readers.inc()
         self._nobody.clear()
         try:
             yield
         finally:
-            self._count -= 1
+            self._readers.discard(leave)
             self._metrics.readers.dec()
-            if not self._count:
+            if not self._readers:
                 self._nobody.set()
 
     async def gone(self, seconds: float) -> None:
-        """Wait until nobody reads any more, at most so long."""
+        """Wait until nobody reads any more. Who still does after so long has to leave."""
         try:
             async with asyncio.timeout(seconds):
                 await self._nobody.wait()
         except TimeoutError:
-            pass
+            for leave in tuple(self._readers):
+                leave()
+            await self._nobody.wait()

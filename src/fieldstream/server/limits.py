@@ -34,17 +34,21 @@ class Limits:
     """How large the finished runs that are kept may be in all. The oldest are forgotten first."""
     heartbeat_seconds: float = 15.0
     """How long a connection may be silent before it is told that the run goes on."""
+    stall_seconds: float = 60.0
+    """How long a reader may take nothing of what is written to it. Then its connection is closed."""
     write_interval: float = 0.01
     """The least time between two writes to one reader. What comes meanwhile goes out as one."""
     shutdown_seconds: float = 10.0
     """How long a server that is told to end waits for its runs. Those that are left are cancelled."""
 
     def __post_init__(self) -> None:
-        least = {"max_body": 1, "max_runs": 1, "max_runs_per_client": 1, "heartbeat_seconds": 0.001}
+        least = {"max_body": 1, "max_runs": 1, "max_runs_per_client": 1}
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
             if value is not None and not least.get(name, 0) <= value:
                 raise ValueError(f"{name} is {value!r}; it must be {least.get(name, 0)} or more")
+        if not self.heartbeat_seconds or not self.stall_seconds:
+            raise ValueError("heartbeat_seconds and stall_seconds must be more than 0")
 
 
 class _Waiting(NamedTuple):

@@ -183,7 +183,9 @@ class _Connection:
             await self._send(_event(id, first))
         cursor = run.cursor(after)
         began = run.age
-        with run.audience.reader():
+        task = asyncio.current_task()
+        assert task is not None
+        with run.audience.reader(task.cancel):
             while events := await cursor.next():
                 if events[0].at >= began:  # What was there before its reader came is not late.
                     run.metrics.lag.observe(run.age - events[0].at)
