@@ -107,8 +107,8 @@ def _case(plan: Plan, reading: Readers, case: Case) -> Iterator[Figure]:
             at_least=True,
         )
     for name, each in writes.items():
-        what = f"{case.name}: writes, {case.chunks:,} chunks"
-        yield Figure(**common, what=what, contender=name, value=statistics.median(each), unit="writes/reader")
+        value = statistics.median(each)
+        yield Figure(**common, what=f"{case.name}: writes", contender=name, value=value, unit="writes/reader")
 
 
 def _turns(plan: Plan, reading: Readers, case: Case) -> dict[str, list[Turn]]:
