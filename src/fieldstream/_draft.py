@@ -44,8 +44,7 @@ class Draft:
     def assign(self, path: Path, value: Any) -> None:
         """The value at this path is this one."""
         self._settle()
-        # Events are shared: what they hold must not grow.
-        self._put(path, _copied(value))
+        self._put(path, copied(value))
 
     def withdraw(self, path: Path) -> Any:
         """Forget what is at this path, and in a list what follows it; gives what it was."""
@@ -89,8 +88,8 @@ def value_at(value: Any, path: Path) -> Any:
     return value
 
 
-def _copied(value: Any) -> Any:
-    """The same JSON in containers of its own."""
+def copied(value: Any) -> Any:
+    """The same JSON in containers of its own: what an event holds is shared, and must not grow."""
     root: list[Any] = [value]
     holders: list[Any] = [root]
     while holders:

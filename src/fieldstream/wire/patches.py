@@ -6,7 +6,8 @@ grows is replaced when it has grown by a quarter, when something else is said of
 
 from typing import Any, TypeAlias, cast
 
-from fieldstream.events import UNSET, Path
+from fieldstream._draft import copied, value_at
+from fieldstream.events import Path
 from fieldstream.wire.json import encode
 
 Operation: TypeAlias = dict[str, Any]
@@ -52,7 +53,7 @@ class Patches:
         growing = self._texts.get(name)
         if growing is None or growing.path != path:
             self.settle(name)
-            known = _value_at(self.document, (name, *path))
+            known = value_at(self.document, (name, *path))
             growing = self._texts[name] = _Text(path, known if isinstance(known, str) else "")
             if not isinstance(known, str):
                 growing.said = -1
@@ -70,7 +71,7 @@ class Patches:
         """Remove what is at this path in the member's value, and in a list what follows it."""
         self.settle(name)
         whole = (name, *path)
-        holder, key = _value_at(self.document, whole[:-1]), whole[-1]
+        holder, key = value_at(self.document, whole[:-1]), whole[-1]
         if isinstance(holder, dict) and key in holder and _safe(whole):
             del holder[key]
             self._operations.append({"op": "remove", "path": _pointer(whole)})
@@ -99,16 +100,16 @@ class Patches:
         self._put((name, *growing.path), text)
 
     def _put(self, path: Path, value: Any) -> None:
-        holder, key = _value_at(self.document, path[:-1]), path[-1]
+        holder, key = value_at(self.document, path[:-1]), path[-1]
         if not _safe(path):
             return
         if isinstance(holder, dict):
             operation = "replace" if key in holder else "add"
-            holder[key] = _copied(value)
+            holder[key] = copied(value)
         elif isinstance(holder, list) and isinstance(key, int) and key <= len(cast("list[Any]", holder)):
             items = cast("list[Any]", holder)
             operation = "replace" if key < len(items) else "add"
-            items[key:] = [_copied(value), *items[key + 1 :]]
+            items[key:] = [copied(value), *items[key + 1 :]]
         else:
             return
         self._operations.append({"op": operation, "path": _pointer(path), "value": value})
@@ -120,29 +121,3 @@ def _safe(path: Path) -> bool:
 
 def _pointer(path: Path) -> str:
     return "".join(["/" + str(key).replace("~", "~0").replace("/", "~1") for key in path])
-
-
-def _value_at(value: Any, path: Path) -> Any:
-    for key in path:
-        try:
-            value = value[key]
-        except (KeyError, IndexError, TypeError):
-            return UNSET
-    return value
-
-
-def _copied(value: Any) -> Any:
-    """The same JSON in containers of its own: what an event holds is shared, and must not grow."""
-    root: list[Any] = [value]
-    holders: list[Any] = [root]
-    while holders:
-        holder = holders.pop()
-        for key in range(len(holder)) if _kind(holder) is list else list(holder):
-            if _kind(holder[key]) in (dict, list):
-                holder[key] = holder[key].copy()
-                holders.append(holder[key])
-    return root[0]
-
-
-def _kind(value: object) -> type:
-    return type(value)
