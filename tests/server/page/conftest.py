@@ -9,11 +9,14 @@ import dspy
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, Request, sync_playwright
 
-from fieldstream.server import Expose
+from fieldstream.server import Expose, Limits
 from fieldstream.simulator import Provider, simulate
 from tests.server.page.opened import Opened
 from tests.support.chromium import chromium
 from tests.support.serving import on, served
+
+LIMITS = Limits(shutdown_seconds=0.5)
+"""A test that fails may leave runs that nobody ends."""
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +81,13 @@ def programs(provider: Provider) -> dict[str, Any]:
 
 @pytest.fixture
 def url(programs: dict[str, Any]) -> Iterator[str]:
-    with served(programs, expose=Expose.everything(), debug=True, list_runs=True) as url:
+    with served(programs, expose=Expose.everything(), debug=True, list_runs=True, limits=LIMITS) as url:
         yield url
 
 
 @pytest.fixture
-def opened(page: Page, url: str) -> Opened:
-    """The page of the server, open."""
+def opened(url: str, page: Page) -> Opened:
+    """The page of the server, open. It is closed before the server, which waits for its connections."""
     opened = Opened(page, url)
     opened.open()
     return opened

@@ -180,6 +180,22 @@ def test_markdown_that_grows_is_in_the_end_as_if_it_came_whole(node: Node, data:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "words\n| a | b |\n--|--\n| c | d |\n",
+        "#b c\n|-  \n --|--\nb",
+        "1. one\n\n2. two\n\n   more\n\n3. three\n\nwords",
+        "words\n\nwords\n===\n\n- a\n- b\n\n- c\n",
+        "see [a], and\n\n```py\n\n[a]: /no\n\n```\n\n[a]: /yes\n\n[a]",
+        "> quoted\nstill quoted\n\n> again\n\n    code\n\n    code\n\nwords\r\n\r\n---\r",
+    ],
+)
+def test_markdown_that_is_drawn_with_each_character(node: Node, text: str) -> None:
+    seen = node("blocks", pieces=list(text), draws=None)
+    assert seen["html"] == seen["whole"]
+
+
+@pytest.mark.parametrize(
     "unit", ["Some words of a text. ", "A paragraph.\n\n", "- an item\n", "```\ncode\n", "| a | b |\n"]
 )
 def test_what_is_read_of_growing_markdown_is_about_linear(node: Node, unit: str) -> None:

@@ -116,11 +116,10 @@ class Page {
     replay.hidden = true;
     cancel.hidden = !live;
     const view = this.#show(program, inputs, clock, [cancel, replay, code]);
-    if (live) {
-      this.#tail.start();
-      // On a phone the run is below the form.
-      if (view.element.getBoundingClientRect().top > innerHeight / 3) this.#stage.scrollIntoView();
-    }
+    if (live) this.#tail.start();
+    // On a phone the run is below the form, and above the list of runs.
+    const { top } = view.element.getBoundingClientRect();
+    if (top < 0 || top > innerHeight / 3) this.#stage.scrollIntoView();
     try {
       for await (const event of run) {
         events.push(event);
