@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ import pytest
 
 from fieldstream import Guard, Redact, Smooth, Streamer
 from fieldstream._merged import merged
-from fieldstream.events import Failure, RunEnded, RunSnapshot
+from fieldstream.events import Event, Failure, FieldDelta, FieldStarted, RunEnded, RunSnapshot
 from fieldstream.server import Limits
 from fieldstream.server.delivery import Following
 from fieldstream.server.host import Host
@@ -33,6 +33,11 @@ SAID = chat(answer=WORDS)
 def provider() -> Iterator[Provider]:
     with simulate() as provider:
         yield provider
+
+
+@pytest.fixture(autouse=True)
+def _says_nothing_old(provider: Provider) -> None:
+    provider._script.clear()  # What a run was not asked for any more.
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +137,9 @@ def test_a_reader_who_leaves_is_noticed_while_the_run_is_silent(server: Served, 
 def test_who_leaves_in_any_way_has_left(server: Served, provider: Provider, how: str, cancels: bool) -> None:
     gated = Gated(SAID)
     provider.script(gated.answer)
+    asked = len(provider.requests)
     id = server.start()
+    provider.wait_for(lambda: len(provider.requests) > asked)
 
     async def read() -> None:
         reader = Reader(server.host)
@@ -237,6 +244,36 @@ def test_a_guard_ends_the_run_for_its_readers(provider: Provider) -> None:
         assert isinstance(end, RunEnded)
         assert (end.outcome, end.error) == ("cancelled", Failure(kind="guard", message="no air"))
         assert "scatters" not in text_of(merged(events))
+
+
+class Broken:
+    """A transform that cannot do without an answer."""
+
+    def start(self) -> "Broken":
+        return self
+
+    def feed(self, event: Event) -> Iterable[Event]:
+        if isinstance(event, FieldDelta):
+            raise LookupError("of no concern to clients")
+        yield event
+
+
+def test_a_transform_that_raises_ends_its_readers_run(provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
+    program = Streamer(on(provider, dspy.Predict("question -> answer")), transforms=[Broken()])
+    with served({"qa": program}) as server:
+        answer = server.http.post("/programs/qa/runs", json=ASKED)
+        events = events_of(answer)
+        end = events[-1]
+        assert isinstance(end, RunEnded)
+        assert (end.outcome, end.seq) == ("failed", len(events) - 1)
+        assert isinstance(events[-2], FieldStarted), "what came before is told"
+        assert end.error is not None
+        assert end.error.kind == "error"
+        assert "no concern" not in answer.text
+        assert "no concern" in caplog.text
+        id = answer.headers["x-fieldstream-run"]
+        assert server.http.get(f"/runs/{id}").json()["outcome"] == "failed"
+        assert server.http.get(f"/runs/{id}/events", params={"after": end.seq}).status_code == 204
 
 
 def test_who_takes_nothing_for_too_long_is_left(provider: Provider) -> None:

@@ -30,6 +30,11 @@ def provider() -> Iterator[Provider]:
         yield provider
 
 
+@pytest.fixture(autouse=True)
+def _says_nothing_old(provider: Provider) -> None:
+    provider._script.clear()  # What a run was not asked for any more.
+
+
 @pytest.fixture(scope="module")
 def server(provider: Provider) -> Iterator[Served]:
     qa = on(provider, dspy.Predict("question -> answer, sources: list"))
@@ -207,7 +212,7 @@ def test_who_goes_away_stops_the_run_where_that_was_asked_for(
     ask: Any = {"params": {"cancel_on_disconnect": "1"}, "json": ASKED, "headers": form}
     if form is JSON:
         with pytest.raises(httpx.ReadTimeout):
-            server.http.post("/programs/qa/runs", timeout=httpx.Timeout(5, read=0.2), **ask)
+            server.http.post("/programs/qa/runs", timeout=httpx.Timeout(5, read=0.5), **ask)
         id = server.host.runs.of(Client("address:127.0.0.1", has_token=False))[0].id
     else:
         with server.http.stream("POST", "/programs/qa/runs", **ask) as answer:

@@ -33,6 +33,11 @@ def provider() -> Iterator[Provider]:
         yield provider
 
 
+@pytest.fixture(autouse=True)
+def _says_nothing_old(provider: Provider) -> None:
+    provider._script.clear()  # What a run was not asked for any more.
+
+
 @pytest.fixture(scope="module")
 def server(provider: Provider) -> Iterator[Served]:
     limits = Limits(write_interval=0.0, max_body=5_000, max_runs=2)

@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fieldstream import tap
+from fieldstream._merged import merged
 from fieldstream._run import Execution
-from fieldstream._stream import Run
-from fieldstream.events import UNSET, Failure, Outcome
+from fieldstream.events import UNSET, Event, Failure, Outcome, RunEnded
 from fieldstream.log import Cursor, MemoryLog
 from fieldstream.readers.state import RunState
 from fieldstream.readers.transformed import TransformedCursor
@@ -61,9 +62,8 @@ class ServedRun:
         self._heard = HeardSink(exposed)
         self.execution: Execution = mount.watch.execution(mount.watch.launch(**inputs), self.log, self._heard)
         self.id = self._mask.run = self.execution.id
-        self._run = Run(self.execution, self.log, mount.watch.transforms)
         self._state = RunState()
-        self._state_cursor = self._unpaced_cursor()
+        self._state_cursor = self._cursor(paced=False)  # It is not behind any reader's.
 
     @property
     def outcome(self) -> Outcome | None:
@@ -82,13 +82,20 @@ class ServedRun:
 
     def cursor(self, after: int = -1, *, merge: bool = True) -> Cursor:
         """A reader's place in what clients may see of it. With ``merge`` deltas of one text that wait come as one."""
-        return self._run.cursor(after, merge=merge)
+        return self._cursor(after, merge=merge)
 
-    def _unpaced_cursor(self) -> Cursor:
-        """One that is nobody's, but is not behind any reader's either."""
+    def _cursor(self, after: int = -1, *, merge: bool = True, paced: bool = True) -> Cursor:
         if not (transforms := self.mount.watch.transforms):
-            return self.cursor()
-        return TransformedCursor(self.log, transforms, self.execution.cancel, merge=True, paced=False)
+            return Cursor(self.log, after, merge=merge)
+        return _MendedCursor(
+            self.log, transforms, self.execution.cancel, after, merge=merge, paced=paced, broken=self._broken
+        )
+
+    def _broken(self, error: Exception) -> Failure:
+        """A transform has raised an exception. It is told as one of the program's is."""
+        _logger.error("a transform raised an exception", extra={"run": self.id}, exc_info=error)
+        failure = tap.failure(error)
+        return self._mask(failure) or failure
 
     def state(self) -> RunState:
         """Its state now. It is live: look at it, or encode it, before it is asked for again."""
@@ -247,6 +254,40 @@ class Runs:
     def _forget(self, id: str) -> None:
         if (run := self._finished.pop(id, None)) is not None:
             self._kept -= run.size
+
+
+class _MendedCursor(TransformedCursor):
+    """Tells its reader that the run failed where a transform raises an exception: no stream is without an end."""
+
+    def __init__(self, *args: Any, broken: Callable[[Exception], Failure], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._mend = broken
+        self._failed = False
+
+    def take(self) -> list[Event]:
+        if self._failed:
+            return []
+        try:
+            return super().take()
+        except Exception as error:
+            self._failed = True
+            events = self._came_before()
+            at = events[-1].at if events else 0.0
+            end = RunEnded(seq=self._pipeline.count, at=at, outcome="failed", error=self._mend(error))
+            self.after = end.seq
+            return [*merged(events), end] if end.seq >= self._first else []
+
+    def _came_before(self) -> list[Event]:
+        """What had come through when it was raised: so it is at one place for each reader."""
+        try:
+            events = self._pipeline.advance(math.inf)
+        except Exception:  # Again.
+            return []
+        return [event for event in events if event.seq >= self._first]
+
+    @property
+    def over(self) -> bool:
+        return self._failed or super().over
 
 
 class _Timers:
