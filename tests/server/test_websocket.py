@@ -262,11 +262,12 @@ def test_a_token_comes_by_header_or_by_subprotocol(provider: Provider) -> None:
     qa = on(provider, dspy.Predict("question -> answer"))
     with served({"qa": qa}, tokens=["secret-1", "secret-2"]) as server:
         url = f"ws{server.url.removeprefix('http')}/ws"
-        for options in (
+        refusals: list[Any] = [
             {},
             {"additional_headers": {"Authorization": "Bearer wrong"}},
             {"subprotocols": [Subprotocol("fieldstream"), Subprotocol("bearer.wrong")]},
-        ):
+        ]
+        for options in refusals:
             with pytest.raises(InvalidStatus) as refused:
                 connect(url, **options)
             assert refused.value.response.status_code == 401
