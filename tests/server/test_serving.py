@@ -60,7 +60,7 @@ class Process:
 
     def ended(self, *, quietly: bool = True) -> str:
         """What it said on standard error. It ended well."""
-        _, errors = self.process.communicate(timeout=DEADLINE)
+        _, errors = self.process.communicate(timeout=6 * DEADLINE)
         assert self.process.returncode == 0, errors
         assert "Traceback" not in errors, errors
         if quietly:
