@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import dspy
 from dspy.streaming import StreamListener, streamify
@@ -106,7 +106,7 @@ async def _finished(plan: Plan, name: str) -> MemoryLog:
     with dspy.context(lm=plan.lm(name), disable_history=True):
         async with fieldstream.stream(dspy.Predict(TEXT), question=QUESTION) as run:
             await run.wait()
-            return run._log
+            return cast("MemoryLog", run._log)
 
 
 def _traced() -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import dspy
 import pytest
 from dspy.dsp.utils.settings import thread_local_overrides
-from tests.support.leftovers import DEADLINE, no_tasks_left, no_threads_left, read_all
+from tests.support.leftovers import DEADLINE, no_tasks_left, no_threads_left, read_all, running_here
 from tests.support.order import check_order
 from tests.support.sameness import HAS_ENGINES
 
@@ -331,7 +331,7 @@ def test_a_waiting_run_that_is_cancelled_never_starts() -> None:
                 assert await asyncio.to_thread(program.arrived.acquire, timeout=DEADLINE)
             async with fieldstream.stream(program, number=2) as waiting:
                 await asyncio.sleep(0)
-            assert waiting._execution._gone.is_set, "nobody waits for a thread any more"
+            assert running_here(waiting)._gone.is_set, "nobody waits for a thread any more"
             assert waiting.outcome == "cancelled"
             with fieldstream.stream(program, number=3) as waiting_too:
                 waiting_too.cancel()

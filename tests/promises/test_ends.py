@@ -10,7 +10,15 @@ from typing import Any, Literal
 
 import dspy
 import pytest
-from tests.support.leftovers import DEADLINE, no_requests_left, no_tasks_left, no_threads_left, read_all
+from tests.support.leftovers import (
+    DEADLINE,
+    log_of,
+    no_requests_left,
+    no_tasks_left,
+    no_threads_left,
+    read_all,
+    running_here,
+)
 from tests.support.order import check_order
 from tests.support.sameness import HAS_ENGINES
 
@@ -379,7 +387,7 @@ async def test_before_the_first_step_of_a_loop(way: Way, provider: Provider) -> 
         async with watch(qa(), way)(question="Why?") as run:
             run.cancel()
             assert run.outcome == "cancelled"
-        assert run._execution._gone.is_set
+        assert running_here(run)._gone.is_set
     check_cancelled(run)
     await no_tasks_left()
     assert not provider.requests
@@ -799,10 +807,10 @@ async def test_a_reader_that_breaks_off_leaves_no_waiter(provider: Provider) -> 
                 break
             async for _ in run:
                 break
-            assert not run._log._waiters
+            assert not log_of(run)._waiters
             gate.set()
             assert (await run.wait()).answer == "".join([piece async for piece in run.text("answer")])
-        assert not run._log._waiters
+        assert not log_of(run)._waiters
     await no_tasks_left()
 
 
@@ -851,7 +859,7 @@ async def test_a_cancelled_run_says_nothing_more(provider: Provider) -> None:
                 if isinstance(event, FieldDelta):
                     break
             run.cancel()
-            before = len(run._log)
+            before = len(log_of(run))
             gate.set()
     await no_tasks_left()
     events = check_cancelled(run)
@@ -887,5 +895,5 @@ def test_a_cancel_after_the_loop_is_closed() -> None:
     loop.close()
     run.cancel()
     check_cancelled(run)
-    task: Any = run._execution._task
+    task: Any = running_here(run)._task
     task._log_destroy_pending = False

@@ -216,9 +216,8 @@ def _asking(server: Served, **options: Any) -> Any:
 
     async def ask() -> Any:
         async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
-            answer = await client.post(
-                "/programs/qa/runs", json=ASKED, **{"headers": {"Accept": "application/json"}, **options}
-            )
+            wanted: dict[str, Any] = {"json": ASKED, "headers": {"Accept": "application/json"}, **options}
+            answer = await client.post("/programs/qa/runs", **wanted)
             return answer.json()
 
     return asyncio.run_coroutine_threadsafe(ask(), server.loop)
@@ -257,11 +256,10 @@ def test_a_tokens_limit_is_no_others(provider: Provider) -> None:
     with served({"qa": qa(provider)}, limits=limits, tokens=["one", "two"]) as server:
         gated = [Gated(SAID), Gated(SAID)]
         provider.script(*[each.answer for each in gated])
-        asked: Any = {"json": ASKED, "headers": {"Prefer": "respond-async"}}
 
         def ask(token: str) -> int:
             headers = {"Prefer": "respond-async", "Authorization": f"Bearer {token}"}
-            return server.http.post("/programs/qa/runs", **{**asked, "headers": headers}).status_code
+            return server.http.post("/programs/qa/runs", json=ASKED, headers=headers).status_code
 
         assert [ask("one"), ask("one"), ask("two"), ask("two")] == [202, 429, 202, 429]
         for each in gated:

@@ -98,6 +98,13 @@ def test_what_was_read_before_it_broke_and_the_rest_are_the_whole(server: Served
     assert follow(server, id, params={"after": 2}, headers={"Last-Event-ID": str(seen[-2].seq)}) == [seen[-1]]
 
 
+def test_each_delta_comes_as_it_was_where_that_is_asked_for(server: Served, provider: Provider) -> None:
+    id, events = finished(server, provider)
+    assert follow(server, id, params={"merge": "0"}) == events
+    assert follow(server, id, params={"merge": "0", "after": 5}) == events[6:]
+    assert len(follow(server, id)) < len(events)
+
+
 def test_two_readers_get_the_same(server: Served, provider: Provider) -> None:
     gated = Gated(*cut(SAID, 30))
     provider.script(gated.answer)

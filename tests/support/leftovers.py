@@ -6,8 +6,10 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from fieldstream._run import Execution
+from fieldstream._stream import Run, SyncRun
 from fieldstream.events import Event
-from fieldstream.log import MemoryLog
+from fieldstream.log import Log, MemoryLog
 from fieldstream.simulator import Provider
 
 DEADLINE = 10.0
@@ -39,9 +41,21 @@ def no_requests_left(provider: Provider) -> None:
     provider.wait_for(lambda: all(request.ended is not None for request in provider.requests), DEADLINE)
 
 
-def read_all(log: MemoryLog) -> list[Event]:
+def read_all(log: Log) -> list[Event]:
     """Whatever is in the log."""
     events: list[Event] = []
     while batch := log.read(len(events) - 1):
         events += batch
     return events
+
+
+def running_here(run: Run | SyncRun) -> Execution:
+    """The program at work behind a run of this process."""
+    assert isinstance(run._execution, Execution)
+    return run._execution
+
+
+def log_of(run: Run | SyncRun) -> MemoryLog:
+    """The log of a run of this process."""
+    assert isinstance(run._log, MemoryLog)
+    return run._log

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fieldstream.events import Path
 from fieldstream._draft import Draft
+from fieldstream.events import Path
 from fieldstream.terminal.json_text import JsonText
 
 Step = tuple[Path, str | None, Any]

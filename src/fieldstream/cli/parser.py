@@ -40,6 +40,7 @@ LIMITS: tuple[tuple[str, type, str, str], ...] = (
     ("keep_seconds", float, "SECONDS", "how long a finished run is kept (600)"),
     ("keep_bytes", int, "BYTES", "how large the finished runs that are kept may be in all (64 MiB)"),
     ("heartbeat_seconds", float, "SECONDS", "how long a connection may be silent (15)"),
+    ("stall_seconds", float, "SECONDS", "how long a reader may take nothing of what it is sent (60)"),
     ("shutdown_seconds", float, "SECONDS", "how long open runs have to finish at the end (10)"),
 )
 """The options that are limits, by their names in ``fieldstream.server.Limits``."""

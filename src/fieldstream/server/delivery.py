@@ -26,8 +26,8 @@ class Following(Response):
 
     ``before`` are events that come first, in the place of those up to the cursor. The run goes on when its reader goes
     away, except with ``cancel_on_leave``. A reader that is slow gets what came meanwhile in one piece, where deltas of
-    one text are one; nothing waits for it, and nothing is kept for it but its cursor. One that takes nothing for too
-    long is left.
+    one text are one (with ``merge``); nothing waits for it, and nothing is kept for it but its cursor. One that takes
+    nothing for too long is left.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Following(Response):
         *,
         after: int = -1,
         before: Sequence[Event] = (),
+        merge: bool = True,
         cancel_on_leave: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -47,7 +48,7 @@ class Following(Response):
         del self.headers["content-length"]
         self._run = run
         self._encoder = encoder
-        self._cursor = run.cursor(after)
+        self._cursor = run.cursor(after, merge=merge)
         self._head = encoder.feed(before) if before else b""
         self._cancel_on_leave = cancel_on_leave
         self._heartbeat = run.limits.heartbeat_seconds

@@ -38,10 +38,10 @@ export class Api {
     });
   }
 
-  /** Follow a run from its start. */
+  /** Follow a run from its start: each delta as it was, for a replay has its pace from their times. */
   async follow(id) {
     return this.#authorized(async (options) => {
-      const run = follow(this.url(`runs/${encodeURIComponent(id)}`), options);
+      const run = follow(this.url(`runs/${encodeURIComponent(id)}`), { ...options, merge: false });
       run.result.catch(() => {});
       await run.started;
       return run;

@@ -175,6 +175,8 @@ export interface FollowOptions extends Options {
   after?: number;
   /** Begin with a `run.snapshot` in place of the events so far. */
   snapshot?: boolean;
+  /** Whether deltas of one text that wait come as one; `true`, if it is not said. Else each is as it was, with its time. */
+  merge?: boolean;
 }
 
 /** A piece of a field's text. */

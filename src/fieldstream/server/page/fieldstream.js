@@ -435,6 +435,7 @@ export class Run {
   #eventsUrl() {
     const url = new URL(`${this.url}/events`);
     if (this.#options.snapshot && this.#last < 0) url.searchParams.set("snapshot", "1");
+    if (this.#options.merge === false) url.searchParams.set("merge", "0");
     return url;
   }
 

@@ -39,6 +39,7 @@ def add_runs(router: APIRouter, host: Host) -> None:
         id: str,
         after: Annotated[int | None, Query(description="The `seq` of the last event that was read.")] = None,
         snapshot: Annotated[bool, Query(description="Begin with what there is, in one event.")] = False,
+        merge: Annotated[bool, Query(description="Give deltas of one text that wait as one.")] = True,
     ) -> Response:
         """A run's events after a cursor (`Last-Event-ID`, or `after`), as they come; without one, from the first.
 
@@ -55,10 +56,10 @@ def add_runs(router: APIRouter, host: Host) -> None:
         state = run.state()
         if snapshot or not -1 <= cursor <= state.seq:
             before = state.snapshot()
-            return Following(run, encoder, after=before.seq, before=[before])
+            return Following(run, encoder, after=before.seq, before=[before], merge=merge)
         if cursor == state.seq and state.end is not None:
             return Response(status_code=204, headers={"X-Fieldstream-Run": run.id})
-        return Following(run, encoder, after=cursor)
+        return Following(run, encoder, after=cursor, merge=merge)
 
     add = router.add_api_route
     add("/runs", list_runs, methods=["GET"], tags=["runs"], summary="List the runs of this client")
