@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import dspy
 import httpx
 import uvicorn
 from fastapi import FastAPI
@@ -18,9 +17,9 @@ from fieldstream.readers.state import RunState
 from fieldstream.server.application import app_of, host_of
 from fieldstream.server.host import Host
 from fieldstream.server.runs import ServedRun
-from fieldstream.simulator import Provider
 from fieldstream.wire.json import decode_event, encode
 from tests.support.leftovers import DEADLINE
+from tests.support.serving import on as on
 
 T = TypeVar("T")
 
@@ -81,12 +80,6 @@ class Served:
 
 
 ASKED = {"question": "Why is the sky blue?"}
-
-
-def on(provider: Provider, program: Any) -> Any:
-    """The program with the simulator as its LM, without a cache."""
-    program.set_lm(dspy.LM(provider.model, **provider.lm_kwargs, cache=False, num_retries=0))
-    return program
 
 
 @contextmanager

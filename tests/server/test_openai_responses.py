@@ -13,9 +13,10 @@ from openai.types.responses.response_output_item import McpCall
 
 from fieldstream.server import Expose, Limits
 from fieldstream.simulator import Answer, ChatRequest, Provider, simulate
-from tests.server.openai_clients import async_client, client, on, served
+from tests.server.openai_clients import async_client, client, on
 from tests.support.leftovers import no_requests_left, no_threads_left
 from tests.support.reading import Gated, chat, cut
+from tests.support.serving import served
 
 THOUGHT = Answer(chunks=cut(chat(reasoning="It scatters.", answer="Because of the air."), 4))
 EVERYTHING = Expose.everything()
