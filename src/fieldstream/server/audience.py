@@ -6,6 +6,9 @@ from contextlib import contextmanager
 
 from fieldstream.server.metrics import Metrics
 
+_LONGEST_PAUSE = 0.05
+"""The longest pause between two writes to one reader, in seconds: a person hardly sees it."""
+
 
 class Audience:
     """The readers of a server's runs. A server that ends waits until they have read to the end, but not for ever."""
@@ -29,6 +32,10 @@ class Audience:
             self._metrics.readers.dec()
             if not self._readers:
                 self._nobody.set()
+
+    def pause(self, interval: float) -> float:
+        """How long to wait between two writes to one reader, where ``interval`` is what each reader adds to that."""
+        return min(len(self._readers) * interval, max(interval, _LONGEST_PAUSE))
 
     async def gone(self, seconds: float) -> None:
         """Wait until nobody reads any more. Who still does after so long has to leave."""

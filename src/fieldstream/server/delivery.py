@@ -91,7 +91,7 @@ class Following(Response):
                     self._run.metrics.lag.observe(self._run.age - events[0].at)
             if body:
                 await _write(send, body)
-                next_at = time.monotonic() + self._interval
+                next_at = time.monotonic() + self._run.audience.pause(self._interval)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -36,8 +36,9 @@ class Limits:
     """How long a connection may be silent before it is told that the run goes on."""
     stall_seconds: float = 60.0
     """How long a reader may take nothing of what is written to it. Then its connection is closed."""
-    write_interval: float = 0.01
-    """The least time between two writes to one reader. What comes meanwhile goes out as one."""
+    write_interval: float = 0.0001
+    """The least time between two writes to one reader, for each reader that there is, up to a twentieth of a second.
+    What comes meanwhile goes out as one: so few readers get each text at once, and many leave time for the programs."""
     shutdown_seconds: float = 10.0
     """How long a server that is told to end waits for its runs. Those that are left are cancelled."""
 

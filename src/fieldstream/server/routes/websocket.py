@@ -192,7 +192,7 @@ class _Connection:
                 await self._send(*[_event(id, encode(event)) for event in events])
                 if _is_end(events):
                     break
-                await asyncio.sleep(self._host.limits.write_interval)
+                await asyncio.sleep(self._host.runs.audience.pause(self._host.limits.write_interval))
             self._cancelled_with_it.discard(run)
             await self._send(encode({"type": "end", "id": id}))
 
