@@ -1,7 +1,6 @@
 """``fieldstream serve``: programs of the user's over HTTP, and a page to watch them on."""
 
 import argparse
-import ipaddress
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -36,6 +35,7 @@ def serve(programs: "Mapping[str, Callable[..., Any] | Streamer]", arguments: ar
     except MissingExtraError as error:
         raise CliError(str(error)) from None
     from fieldstream.server.auth import tokens_of_environment, tokens_of_file
+    from fieldstream.server.serving import is_loopback
 
     local = is_loopback(arguments.host)
     try:
@@ -72,14 +72,6 @@ def serve(programs: "Mapping[str, Callable[..., Any] | Streamer]", arguments: ar
         where = f"{arguments.host}:{arguments.port}"
         raise CliError(f"cannot listen at {where} ({reason}); choose another --port, or 0 for any") from None
     return 0
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _named(targets: list[str]) -> dict[str, str]:

@@ -7,25 +7,20 @@ covers), and a snapshot comes as the events that it stands for, which all have i
 import threading
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from msgspec.structs import replace
-
 from fieldstream._merged import merged
+from fieldstream._snapshots import Known
 from fieldstream.events import (
     UNSET,
-    CallEnded,
-    CallStarted,
     Event,
     FieldDelta,
     FieldEnded,
     FieldReset,
-    FieldStarted,
     Path,
     RunEnded,
     RunSnapshot,
-    RunStarted,
 )
 from fieldstream.log.memory import Completion
 
@@ -47,7 +42,7 @@ class ReceivedLog:
         self._events: list[Event] = []
         self._seqs = array("q")
         self._whole = _Whole()
-        self._known = _Known()
+        self._known = Known()
         self._waiters: list[Callable[[], None]] = []
         self._ended = False
         self._error: BaseException | None = None
@@ -193,51 +188,3 @@ def _last(value: Any) -> Path:
     if isinstance(value, dict) and value:
         return (next(reversed(cast("dict[str, Any]", value))),)
     return ()
-
-
-class _Known:
-    """Which calls and fields are known, so that a snapshot tells only of the others, or anew."""
-
-    def __init__(self) -> None:
-        self._calls: set[str] = set()
-        self._ended: set[str] = set()
-        self._fields: set[_Field] = set()
-        self._any = False
-
-    def note(self, event: Event) -> None:
-        self._any = True
-        match event:
-            case CallStarted():
-                self._calls.add(event.call)
-            case CallEnded():
-                self._ended.add(event.call)
-            case FieldStarted():
-                self._fields.add((event.call, event.field, event.candidate))
-            case _:
-                pass
-
-    def told_by(self, snapshot: RunSnapshot) -> Iterator[Event]:
-        """The events that a snapshot stands for. A field that is known is withdrawn, and comes anew."""
-        seq, at = snapshot.seq, snapshot.at
-        if not self._any:
-            yield RunStarted(seq=seq, at=0.0, run=snapshot.run, program=snapshot.program)
-        for call in snapshot.calls:
-            if call.call not in self._calls:
-                yield replace(call, seq=seq)
-        for field in snapshot.fields:
-            if field.call in self._ended:
-                continue
-            place: dict[str, Any] = {"call": field.call, "field": field.field, "candidate": field.candidate}
-            if (field.call, field.field, field.candidate) in self._fields:
-                yield FieldReset(seq=seq, at=at, reason="repair", **place)
-            else:
-                yield FieldStarted(seq=seq, at=at, kind=field.kind, **place)
-            if field.value is not UNSET and field.kind == "text":
-                yield FieldDelta(seq=seq, at=at, text=field.value, **place)
-            elif field.value is not UNSET:
-                yield FieldDelta(seq=seq, at=at, value=field.value, **place)
-            if field.ended:
-                yield FieldEnded(seq=seq, at=at, **place)
-        for call in snapshot.ended:
-            if call.call not in self._ended:
-                yield replace(call, seq=seq)

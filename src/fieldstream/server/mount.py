@@ -104,8 +104,7 @@ class Mount:
             if name not in self._known.known and not self._known.open:
                 raise ValueError(f"the program has no input {name!r}; it has: {', '.join(self._known.known)}")
             return name
-        texts = [name for name, each in self._known.known.items() if _is(each.type, str)]
-        return texts[0] if len(texts) == 1 else None
+        return self.texts[0] if len(self.texts) == 1 else None
 
     def _history(self) -> str | None:
         return next((name for name, each in self._known.known.items() if _is(each.type, dspy.History)), None)

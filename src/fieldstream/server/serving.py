@@ -38,7 +38,7 @@ class Server:
         ``ready`` is told the URL. Raises ``OSError`` where the address cannot be listened at.
         """
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        if _is_loopback(address):
+        if is_loopback(address):
             # Another site's page may have its name resolve to this machine; the Host header tells.
             self.app.add_middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]", address])
         config = uvicorn.Config(
@@ -102,7 +102,8 @@ class _Process(uvicorn.Server):
             await self.lifespan.shutdown()
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Whether only this machine reaches the address."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

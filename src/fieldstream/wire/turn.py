@@ -1,10 +1,11 @@
 """A run as one turn of a chat: what all chat protocols share, so that each has only to say it in its own way."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, assert_never, cast
 
 from fieldstream._attempts import Attempts
+from fieldstream._snapshots import Known
 from fieldstream.events import (
     UNSET,
     CallEnded,
@@ -165,7 +166,7 @@ class ChatTurn(Steps, ABC):
                 self._settle()
                 self.custom(name, value)
             case RunSnapshot():
-                for each in _events(event):
+                for each in Known().told_by(event):
                     self._take(each)
             case RunStarted():
                 pass
@@ -464,19 +465,3 @@ class ChatTurn(Steps, ABC):
         part.growing.assign((), value)
         part.final = False
         self._tell_data(part, final=True)
-
-
-def _events(snapshot: RunSnapshot) -> Iterator[Event]:
-    """The events that a snapshot stands for, as far as it tells."""
-    seq, at = snapshot.seq, snapshot.at
-    yield from snapshot.calls
-    for each in snapshot.fields:
-        call, field, candidate = each.call, each.field, each.candidate
-        yield FieldStarted(seq=seq, at=at, call=call, field=field, kind=each.kind, candidate=candidate)
-        if isinstance(each.value, str):
-            yield FieldDelta(seq=seq, at=at, call=call, field=field, candidate=candidate, text=each.value)
-        elif each.value is not UNSET:
-            yield FieldDelta(seq=seq, at=at, call=call, field=field, candidate=candidate, value=each.value)
-        if each.ended:
-            yield FieldEnded(seq=seq, at=at, call=call, field=field, candidate=candidate)
-    yield from snapshot.ended
